@@ -1,0 +1,380 @@
+"""Facts: what the desk concludes, one JSON object per message, each on the topic that `topics.py` names.
+
+Every fact says what it follows from (`partition`, `offset`), when in event time, and under which settings. `id` is its natural
+key: delivery is at-least-once, consumers deduplicate by it. Many symbols travel as columns (lists of equal length), few as
+objects. Numbers that became or may become orders are `Decimal`, written as strings.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from contracts.events import UnixNanos
+from contracts.reasons import Reason
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """What all facts share."""
+
+    id: str
+    trace_id: str
+    market: str
+    partition: int
+    offset: int
+    ts_event: UnixNanos
+    settings_hash: str
+    model_hash: str = ""
+
+
+# --- bar.v1 -----------------------------------------------------------------------------------------------------------
+
+
+class Bars(Fact, frozen=True, kw_only=True, tag="bars"):
+    """Bars of one interval that closed at one instant (`closed`), or the forming ones of the symbols in focus, as columns.
+
+    Window [ts_open, ts_open + interval). Prices in quote currency; volume in base, quote_volume in quote currency; trades is a count
+    where the feed has trades, else 0. Only symbols with at least one price in the window are listed.
+    """
+
+    interval: Literal["1s", "1m", "5m", "15m", "1h", "4h", "1d"]
+    ts_open: UnixNanos
+    closed: bool
+    symbols: list[str]
+    open: list[float]
+    high: list[float]
+    low: list[float]
+    close: list[float]
+    volume: list[float]
+    quote_volume: list[float]
+    trades: list[int]
+
+
+# --- candidate_snapshot.v1 --------------------------------------------------------------------------------------------
+
+
+class CandidateSnapshot(Fact, frozen=True, kw_only=True, tag="candidates"):
+    """Pool and ranking of one second, hottest first, as columns.
+
+    Scores and heat are 0..100. `stage` is new, watching, hot, cooling or out. `passed` says whether the filters let it through;
+    `failed` names the filter that did not ("" if none). `change_*` are fractions (0.01 is 1 %). `score` is the raw ranking score.
+    """
+
+    symbols: list[str]
+    rank: list[int]
+    heat: list[float]
+    volume_score: list[float]
+    momentum_score: list[float]
+    volatility_score: list[float]
+    liquidity_score: list[float]
+    social_score: list[float]
+    novelty_score: list[float]
+    score: list[float]
+    stage: list[str]
+    passed: list[bool]
+    failed: list[str]
+    price: list[float]
+    change_1m: list[float]
+    change_5m: list[float]
+    change_24h: list[float]
+    quote_volume_24h: list[float]
+    spread_bps: list[float | None]
+    age_ms: list[int]
+    stage_since: list[UnixNanos]
+    group: list[str]
+    universe: int
+    weights: dict[str, float]
+
+
+class StageChanged(Fact, frozen=True, kw_only=True, tag="stage_changed"):
+    """A coin moved through the pool's life cycle."""
+
+    symbol: str
+    stage: str
+    previous: str
+    reason: Reason
+    heat: float
+
+
+class Anomaly(Fact, frozen=True, kw_only=True, tag="anomaly"):
+    """One measure of one symbol left its recent range. `value` is the measure, `score` its distance (robust deviations)."""
+
+    symbol: str
+    measure: str
+    value: float
+    score: float
+    threshold: float
+    since: UnixNanos
+    price: float
+
+
+class DiscoveryAlarm(Fact, frozen=True, kw_only=True, tag="alarm"):
+    """The ranking score of a coin crossed the adaptive threshold: it is heating up now."""
+
+    symbol: str
+    score: float
+    threshold: float
+    rank: int
+    price: float
+
+
+class ScoreBar(Fact, frozen=True, kw_only=True, tag="score_bar"):
+    """The raw ranking score of every symbol at the close of a minute (no threshold, no cooldown), as columns."""
+
+    ts_open: UnixNanos
+    symbols: list[str]
+    score: list[float]
+    close: list[float]
+
+
+# --- watchlist.v1 -----------------------------------------------------------------------------------------------------
+
+
+class Watchlist(Fact, frozen=True, kw_only=True, tag="watchlist"):
+    """Symbols whose trades and quotes the desk wants streamed; ingest follows it. Written when it changes."""
+
+    symbols: list[str]
+
+
+# --- signal_snapshot.v1, decision.v1 ----------------------------------------------------------------------------------
+
+
+class Signal(Fact, frozen=True, kw_only=True, tag="signal"):
+    """One evaluated coin: what was seen, how the signals voted, and why it did or did not become a decision.
+
+    consensus is -1..1 (short..long). `votes` maps family/timeframe to a vote in -1..1. `gates` maps each gate to passed or not.
+    """
+
+    symbol: str
+    strategy: str
+    shadow: bool
+    action: Literal["long", "short", "wait"]
+    heat: float
+    consensus: float
+    confidence: float
+    votes: dict[str, float]
+    features: dict[str, float]
+    gates: dict[str, bool]
+    reasons: list[Reason]
+    decision_id: str = ""
+
+
+class CostAssumption(msgspec.Struct, frozen=True, kw_only=True):
+    """What a round trip is assumed to cost, in basis points of notional. spread is half the touch twice, i.e. the whole."""
+
+    maker_fee_bps: float
+    taker_fee_bps: float
+    spread_bps: float
+    slippage_bps: float
+    round_trip_bps: float
+
+
+class DecisionPacket(Fact, frozen=True, kw_only=True, tag="decision"):
+    """The only thing execution, backtest, review and page consume.
+
+    strength, confidence and probabilities are 0..1; heat is 0..100; prices in quote currency; edges in basis points of notional before
+    and after cost as named. Valid until `valid_until` (event time); afterwards it opens nothing.
+    """
+
+    symbol: str
+    strategy: str
+    shadow: bool
+    timeframe: str
+    horizon_s: int
+    action: Literal["long", "short", "wait"]
+    strength: float
+    confidence: float
+    risk_level: Literal["low", "medium", "high"]
+    heat: float
+    entry: float
+    stop_loss: float | None
+    take_profit_1: float | None
+    take_profit_2: float | None
+    reward_risk: float | None
+    expected_edge_bps: float
+    edge_risk_bps: float
+    edge_source: str
+    start_probabilities: dict[str, float]
+    cost: CostAssumption
+    consensus: float
+    valid_until: UnixNanos
+    generated_at: UnixNanos
+    generated_at_utc: str
+    generated_at_local: str
+    reasons: list[Reason]
+    model_version: str
+    data_version: str
+    git_version: str
+
+
+# --- order_attempt.v1, order_result.v1 --------------------------------------------------------------------------------
+
+
+class OrderAttempt(Fact, frozen=True, kw_only=True, tag="order_attempt"):
+    """An intent with its pre-check verdict. `purpose` is "entry" or an exit reason."""
+
+    client_order_id: str
+    decision_id: str
+    position_id: str
+    symbol: str
+    side: Literal["buy", "sell"]
+    order_type: Literal["market", "limit"]
+    quantity: Decimal
+    price: Decimal | None
+    notional: Decimal
+    purpose: str
+    verdict: Literal["accepted", "denied"]
+    deny_reason: str
+    context: dict[str, str]
+
+
+class OrderResult(Fact, frozen=True, kw_only=True, tag="order_result"):
+    """A change of an order's state with the venue's evidence.
+
+    status walks created -> open -> partial -> closed, or canceled, or failed. `fill_*` describe this change's fill, zero if none.
+    `evidence` names what proves it: for the paper venue the log position of the tick that filled.
+    """
+
+    client_order_id: str
+    venue_order_id: str
+    decision_id: str
+    position_id: str
+    symbol: str
+    side: Literal["buy", "sell"]
+    purpose: str
+    status: Literal["created", "open", "partial", "closed", "canceled", "failed"]
+    quantity: Decimal
+    filled_quantity: Decimal
+    average_price: Decimal | None
+    fill_price: Decimal | None
+    fill_quantity: Decimal
+    fee: Decimal
+    fee_asset: str
+    liquidity: Literal["maker", "taker", ""]
+    slippage_bps: float | None
+    reason: str
+    evidence: str
+
+
+# --- position.v1 ------------------------------------------------------------------------------------------------------
+
+
+class Position(Fact, frozen=True, kw_only=True, tag="position"):
+    """A position after a change, or re-marked. signed_quantity is in base, + long; PnL in quote currency, fees included in realised."""
+
+    position_id: str
+    decision_id: str
+    symbol: str
+    status: Literal["open", "closed"]
+    signed_quantity: Decimal
+    average_entry: Decimal
+    mark: float
+    realised_pnl: Decimal
+    unrealised_pnl: float
+    fees: Decimal
+    opened_at: UnixNanos
+    closed_at: UnixNanos | None
+    exit_reason: str
+    stop_loss: float | None
+    take_profit: list[float]
+    trailing_stop: float | None
+    highest: float
+    lowest: float
+
+
+class Account(Fact, frozen=True, kw_only=True, tag="account"):
+    """Equity of the account at one instant, in quote currency. drawdown is a fraction below the peak, >= 0."""
+
+    account: str
+    equity: float
+    cash: float
+    exposure: float
+    realised_pnl: float
+    unrealised_pnl: float
+    fees: float
+    peak_equity: float
+    drawdown: float
+    day_pnl: float
+    open_positions: int
+
+
+# --- engine_state.v1, alert.v1 ----------------------------------------------------------------------------------------
+
+
+class EngineState(Fact, frozen=True, kw_only=True, tag="engine_state"):
+    """What may be sent, and why. Written on every change and every few seconds with the counters of the log."""
+
+    state: Literal["tradeable", "degraded", "blocked"]
+    previous: Literal["tradeable", "degraded", "blocked"]
+    changed: bool
+    since: UnixNanos
+    paused: bool
+    reasons: list[Reason]
+    clean_cycles: int
+    needed_cycles: int
+    ticker_age_ms: int
+    feed_lag_ms: float
+    clock_skew_ms: float
+    ts_recv: UnixNanos
+    counters: dict[str, int]
+
+
+class Alert(Fact, frozen=True, kw_only=True, tag="alert"):
+    """Something a person should know."""
+
+    severity: Literal["info", "warning", "critical"]
+    code: str
+    symbol: str
+    args: dict[str, float | str]
+
+
+class CommandResult(Fact, frozen=True, kw_only=True, tag="command_result"):
+    """What became of a command. `ok` False says why in `reason`."""
+
+    command_id: str
+    command: str
+    author: str
+    ok: bool
+    reason: str
+    detail: dict[str, str]
+
+
+# --- dead_letter.v1 ---------------------------------------------------------------------------------------------------
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="dead_letter"):
+    """Bytes nobody could read: where they came from, why, and the bytes themselves (base64)."""
+
+    id: str
+    source: str
+    reason: str
+    ts_recv: UnixNanos
+    partition: int | None = None
+    offset: int | None = None
+    raw: bytes
+
+
+AnyFact: TypeAlias = (
+    Bars
+    | CandidateSnapshot
+    | StageChanged
+    | Anomaly
+    | DiscoveryAlarm
+    | ScoreBar
+    | Watchlist
+    | Signal
+    | DecisionPacket
+    | OrderAttempt
+    | OrderResult
+    | Position
+    | Account
+    | EngineState
+    | Alert
+    | CommandResult
+    | DeadLetter
+)
+
+encode_fact = msgspec.json.Encoder().encode
+decode_fact = msgspec.json.Decoder(AnyFact).decode

@@ -1,0 +1,33 @@
+"""Settings of the desk's first steps: cut, frame, freshness."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class FrameSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How ticks become 1 s frames and bars."""
+
+    lateness_ms: int = 0  # a second closes this long after the watermark passed its end
+    max_ahead_s: float = 60.0  # an event time further ahead of the skew-corrected receive clock is not believed
+    max_gap_s: int = 300  # a longer silence closes no empty frames; every symbol warms up again
+    skew_window_s: float = 30.0  # clock skew is the least (receive - event) of the last one to two windows
+    heartbeat_grace_ms: int = 1500  # in silence the watermark follows the receive clock this far behind
+    trade_source_s: int = 60  # ticker volume is ignored for a symbol that traded on its trade stream this recently
+    forming_bars: int = 40  # forming 1 m bars are written each second for at most this many symbols in focus
+
+
+class FreshnessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How old data may be, per stream, in receive time."""
+
+    ticker_stale_ms: int = 90_000
+    ticker_lost_ms: int = 300_000
+    quote_stale_ms: int = 5_000
+    trade_stale_ms: int = 60_000
+    symbol_stale_ms: int = 30_000  # a coin without any price this long is not opened
+
+
+class StatusSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How often the desk tells of itself."""
+
+    every_s: int = 2

@@ -1,0 +1,74 @@
+"""Settings of everything around the desk: broker, ingest, storage, pages."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+
+class BrokerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the log lives. `kind` "external" uses `address`; the other two are started by us on loopback."""
+
+    kind: Literal["embedded", "kafka", "external"] = "embedded"
+    address: str = "127.0.0.1:19092"
+    delivery_timeout_ms: int = 300_000
+    linger_ms: float = 2.0
+
+
+class IngestSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How exchange streams become the log."""
+
+    venue: Literal["simulated", "binance"] = "simulated"
+    stream_url: str = ""  # empty: the venue's own; the simulator's for "simulated"
+    rest_url: str = ""
+    quote_asset: str = "USDT"
+    heartbeat_ms: int = 250
+    backoff_first_s: float = 0.5
+    backoff_max_s: float = 30.0
+    backoff_jitter: float = 0.3  # part of the wait drawn at random, so that many clients do not come back at once
+    rollover_s: float = 23.5 * 3600  # a venue ends a connection after 24 h; we move over before it does
+    silence_s: float = 30.0  # a socket that says nothing this long is opened anew
+    max_detail_symbols: int = 60  # trades and quotes are streamed for so many symbols at most
+    always_detail: list[str] = []
+    history_bars: int = 1440  # 1 m bars fetched per symbol at start, so that the desk is warm
+    history_weight_per_minute: int = 3000  # request weight spent on history, of the venue's 6000
+    history_symbols: int = 400  # the most liquid ones first
+    instruments_refresh_s: float = 300.0
+
+
+class ReadModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the cockpit reads. Any SQLAlchemy URL; SQLite is opened in WAL mode."""
+
+    url: str = "sqlite:///var/read_model.db"
+    keep_days: float = 7.0
+    batch_ms: int = 200
+
+
+class ArchiveSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The Parquet archive of the log: by market and day, bounded by age and size."""
+
+    folder: str = "var/archive"
+    rows_per_file: int = 2_000_000
+    seconds_per_file: float = 300.0
+    keep_days: float = 30.0
+    max_bytes: int = 20 * 1024**3
+
+
+class CockpitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The page. The password comes from the environment variable named here; without it controls stay locked."""
+
+    port: int = 8501
+    refresh_s: float = 1.0
+    password_env: str = "EMBERLINE_COCKPIT_PASSWORD"
+    unlock_minutes: float = 15.0
+    time_zone: str = "Asia/Shanghai"
+
+
+class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where processes keep what they must remember, and how often they write it down."""
+
+    folder: str = "var"
+    epoch_s: float = 2.0  # a snapshot of all state per epoch; the desk repeats at most this much after a crash
+    poll_ms: int = 5
+    poll_messages: int = 5000

@@ -1,0 +1,91 @@
+"""Settings of deciding and executing: strategy, entry, exits, risk, engine state, paper venue.
+
+`EntrySettings`, `ExitSettings` and `SizeSettings` can be overridden per symbol.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class EntrySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a coin needs before it is bought."""
+
+    enabled: bool = True
+    heat_min: float = 60.0  # total heat, 0..100
+    consensus_min: float = 0.25  # -1..1
+    spread_max_bps: float = 40.0
+    edge_over_cost: float = 1.2  # expected move must exceed the round trip's cost by this factor
+    max_change_5m: float = 0.12  # fraction; a coin that already jumped further is not chased
+    valid_s: float = 3.0  # a decision older than this opens nothing
+    cooldown_after_loss_s: float = 1800.0
+    cooldown_after_exit_s: float = 300.0
+
+
+class ExitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When a position is reduced or closed. Fractions of the entry price unless named otherwise."""
+
+    take_profit: list[tuple[float, float]] = [(0.02, 0.4), (0.04, 0.3), (0.08, 0.3)]  # (gain, part of the first quantity)
+    stop_loss: float = 0.02
+    break_even_after: float | None = 0.015  # once the gain was this high, the stop moves to the entry plus costs
+    trailing_after: float | None = 0.025
+    trailing_distance: float = 0.012
+    max_holding_s: float = 4 * 3600.0
+    heat_faded_below: float | None = 20.0
+    heat_faded_s: float = 600.0  # for so long before it closes
+    black_swan_5m: float | None = 0.10  # a 5-minute change of this size, either way, closes
+    opposite_consensus: float | None = -0.4
+
+
+class SizeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much is bought."""
+
+    notional: float = 500.0  # quote currency
+    max_of_minute_volume: float = 0.05  # part of the last minute's quote volume
+
+
+class PaperSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The paper venue: fills at the touch or through it, never better."""
+
+    cash: float = 10_000.0  # quote currency at start
+    maker_fee_bps: float = 10.0
+    taker_fee_bps: float = 10.0
+    slippage_bps: float = 2.0  # beyond the touch, for takers
+    assumed_spread_bps: float = 6.0  # where no quotes are streamed
+    volume_share: float = 0.25  # part of traded volume that a resting or oversized order may take
+    latency_ms: int = 50  # an order meets the first tick this much later
+
+
+class RiskSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Bounds over all positions."""
+
+    max_positions: int = 8
+    max_exposure: float = 5_000.0  # quote currency
+    daily_loss_max: float = 0.03  # fraction of equity at UTC midnight; then nothing opens until the next day
+
+
+class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When the engine is tradeable, degraded or blocked."""
+
+    cycle_s: int = 5  # health is judged once per cycle
+    recover_degraded_cycles: int = 3
+    recover_blocked_cycles: int = 6
+    order_errors_window_s: float = 300.0
+    order_errors_degraded: int = 3
+    order_errors_blocked: int = 10
+    warm_up_s: int = 0
+
+
+class StrategySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which strategy decides; `shadow` names strategies that decide beside it without sending orders."""
+
+    name: str = "hot_momentum"
+    shadow: list[str] = []
+
+
+class SymbolSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The part of the settings that a symbol may override."""
+
+    entry: EntrySettings = EntrySettings()
+    exits: ExitSettings = ExitSettings()
+    size: SizeSettings = SizeSettings()
