@@ -57,6 +57,35 @@ class Ticks:
 
 
 @dataclass(slots=True)
+class RawBatch:
+    """Consecutive messages of one partition as they came: what the cut step reads live."""
+
+    offsets: I8
+    values: list[bytes]
+
+
+@dataclass(slots=True)
+class ColumnBatch:
+    """The same range of the log already in columns (archive, derived candles): what the cut step reads in a replay.
+
+    Rows are in log order; rows of one message share its offset and are never split over two batches. `symbol` indexes `names`
+    (this batch's own list, any order; -1 for none). Rows of kind EVENT carry their JSON: `payloads[int(v0)]`. v0..v3 as in `Kind`.
+    """
+
+    offset: I8
+    kind: U1
+    symbol: I4
+    names: list[str]
+    ts_event: I8
+    ts_recv: I8
+    v0: F8
+    v1: F8
+    v2: F8
+    v3: F8
+    payloads: list[bytes]
+
+
+@dataclass(slots=True)
 class FrameBlock:
     """F seconds that closed in this slice, oldest first. Second f is [ts_open[f], ts_open[f] + 1 s).
 
