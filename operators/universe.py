@@ -5,19 +5,92 @@ from __future__ import annotations
 from typing import Final
 
 FIAT: Final = frozenset(
-    "AUD BRL EUR GBP IDRT NGN RUB TRY UAH ZAR ARS BIDR BKRW BVND COP CZK JPY MXN PLN RON USD VAI DAI_FIAT".split()
-) - {"DAI_FIAT", "VAI"}
+    {
+        "AUD",
+        "BRL",
+        "EUR",
+        "GBP",
+        "IDRT",
+        "NGN",
+        "RUB",
+        "TRY",
+        "UAH",
+        "ZAR",
+        "ARS",
+        "BIDR",
+        "BKRW",
+        "BVND",
+        "COP",
+        "CZK",
+        "JPY",
+        "MXN",
+        "PLN",
+        "RON",
+        "USD",
+    }
+)
 """Bases that are national currencies or tokens of them."""
 
 STABLE: Final = frozenset(
-    "AEUR BFUSD BUSD DAI EURI EURS FDUSD FRAX GUSD HUSD LUSD PAX PAXG PYUSD RLUSD SUSD TUSD USD1 USDC USDD USDE USDP USDS "
-    "USDSB USDT UST USTC VAI XAUT XUSD".split()
+    {
+        "AEUR",
+        "BFUSD",
+        "BUSD",
+        "DAI",
+        "EURI",
+        "EURS",
+        "FDUSD",
+        "FRAX",
+        "GUSD",
+        "HUSD",
+        "LUSD",
+        "PAX",
+        "PAXG",
+        "PYUSD",
+        "RLUSD",
+        "SUSD",
+        "TUSD",
+        "USD1",
+        "USDC",
+        "USDD",
+        "USDE",
+        "USDP",
+        "USDS",
+        "USDSB",
+        "USDT",
+        "UST",
+        "USTC",
+        "VAI",
+        "XAUT",
+        "XUSD",
+    }
 )
 """Bases pegged to a currency or to gold."""
 
 LEVERAGED_SUFFIXES: Final = ("UP", "DOWN", "BULL", "BEAR")
 LEVERAGED_BASES: Final = frozenset(
-    "1INCH AAVE ADA BCH BNB BTC DOT EOS ETH FIL LINK LTC SUSHI SXP TRX UNI XLM XRP XTZ YFI".split()
+    {
+        "1INCH",
+        "AAVE",
+        "ADA",
+        "BCH",
+        "BNB",
+        "BTC",
+        "DOT",
+        "EOS",
+        "ETH",
+        "FIL",
+        "LINK",
+        "LTC",
+        "SUSHI",
+        "SXP",
+        "TRX",
+        "UNI",
+        "XLM",
+        "XRP",
+        "XTZ",
+        "YFI",
+    }
 )
 """Coins that had leveraged tokens; JUPUSDT and SUPERUSDT end alike and are none."""
 
@@ -44,10 +117,7 @@ def is_leveraged(base: str) -> bool:
     """
     if base in ("BULL", "BEAR"):
         return True
-    for suffix in LEVERAGED_SUFFIXES:
-        if base.endswith(suffix) and base[: -len(suffix)] in LEVERAGED_BASES:
-            return True
-    return False
+    return any(base.endswith(suffix) and base[: -len(suffix)] in LEVERAGED_BASES for suffix in LEVERAGED_SUFFIXES)
 
 
 def is_excluded(symbol: str) -> bool:

@@ -1,0 +1,175 @@
+"""The measure agrees with an independent evaluator, and its definitions hold on small cases."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import numpy as np
+import polars as pl
+import pytest
+
+from flows.discovery_measure.alarms import Candidates
+from flows.discovery_measure.baselines import BASELINES, top_of_minute
+from flows.discovery_measure.candles import BAR_MS, Panel, load_candles, panel_from_frame
+from flows.discovery_measure.episodes import Episode, find_episodes
+from flows.discovery_measure.figures import alarm_figures, at_budget, shares_ahead
+from tests.recorded import recorded
+
+TIERS = ("0.15", "0.20", "0.30")
+RANGES = {"dev_days_0_4": (60, 4 * 1440), "dev_days_4_7": (4 * 1440, 7 * 1440)}
+
+
+@pytest.fixture(scope="module")
+def panel() -> Panel:
+    return load_candles(recorded("freqtrade_binance_2021/spot_usdt_1m_20210402_20210408.parquet"))
+
+
+@pytest.fixture(scope="module")
+def episodes(panel: Panel) -> dict[str, list[Episode]]:
+    return {tier: find_episodes(panel, float(tier)) for tier in TIERS}
+
+
+def reference(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(recorded(f"discovery_reference/{name}.json").read_text())
+    return found
+
+
+def close_time(panel: Panel, bar: int) -> str:
+    return datetime.fromtimestamp((int(panel.open_ms[bar]) + BAR_MS) / 1000, UTC).strftime("%Y-%m-%dT%H:%M")
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_episodes_equal_the_reference_to_the_last_one(
+    panel: Panel, episodes: dict[str, list[Episode]], name: str
+) -> None:
+    begin, end = RANGES[name]
+    ours = [
+        {
+            "symbol": panel.symbols[episode.symbol],
+            "low": close_time(panel, episode.low),
+            "peak": close_time(panel, episode.peak),
+            "rise": round(episode.rise, 4),
+            "minutes": float(episode.minutes),
+            "kind": episode.kind,
+            "market": round(episode.market, 4),
+        }
+        for episode in episodes["0.20"]
+        if begin <= episode.low < end
+    ]
+    ours.sort(key=lambda row: (str(row["low"]), str(row["symbol"])))
+    theirs = sorted(reference(name)["episodes"]["0.20"]["list"], key=lambda row: (row["low"], row["symbol"]))
+    assert ours == theirs
+    for tier in TIERS:
+        kinds: dict[str, int] = {}
+        for episode in episodes[tier]:
+            if begin <= episode.low < end:
+                kinds[episode.kind] = kinds.get(episode.kind, 0) + 1
+        assert kinds == reference(name)["episodes"][tier]["kinds"]
+
+
+@pytest.mark.parametrize("name", RANGES)
+@pytest.mark.parametrize("baseline", BASELINES)
+def test_baselines_equal_the_reference_to_the_fourth_decimal(
+    panel: Panel, episodes: dict[str, list[Episode]], name: str, baseline: str
+) -> None:
+    candidates = Candidates(top_of_minute(BASELINES[baseline](panel)), *RANGES[name])
+    expected = reference(name)["baselines"][baseline]
+    captures = []
+    for budget, figures in expected["budget"].items():
+        ours = msgspec.to_builtins(at_budget(panel, episodes, candidates, RANGES[name], float(budget)))
+        captures.append(ours["tiers"]["0.20"]["capture"])
+        assert_equal(ours, figures, f"{baseline} at {budget}")
+    assert np.mean(captures) == pytest.approx(expected["capture_score"], abs=6e-5)
+
+
+def assert_equal(ours: Any, theirs: Any, where: str) -> None:
+    if isinstance(theirs, dict):
+        for key, value in theirs.items():
+            assert_equal(ours[key], value, f"{where} {key}")
+    elif isinstance(theirs, list):
+        assert ours == pytest.approx(theirs, abs=6e-5), where
+    else:
+        assert ours == pytest.approx(theirs, abs=6e-5), where
+
+
+def small_panel(closes: list[float | None]) -> Panel:
+    """Build a panel of WINUSDT (column 0; `None` is a missing bar) beside two coins that stand still."""
+    columns = {"WINUSDT": closes, "XXXUSDT": [1.0] * len(closes), "YYYUSDT": [1.0] * len(closes)}
+    rows = [
+        {"symbol": symbol, "ts_ms": bar * BAR_MS, "open": x, "high": x, "low": x, "close": x, "volume": 1e6}
+        for symbol, column in columns.items()
+        for bar, x in enumerate(column)
+        if x is not None
+    ]
+    return panel_from_frame(pl.DataFrame(rows))
+
+
+def test_the_low_is_the_latest_of_tied_lows_and_the_peak_the_first_of_tied_peaks() -> None:
+    closes: list[float | None] = [1.0] * 70 + [1.1, 1.25, 1.25, 1.2] + [1.24] * 60
+    (episode,) = find_episodes(small_panel(closes), 0.20)
+    assert (episode.low, episode.confirm, episode.peak) == (69, 71, 71)
+    assert episode.kind == "ok"
+
+
+def test_an_episode_ends_when_half_the_rise_is_given_back_and_the_next_low_may_not_lie_before() -> None:
+    closes: list[float | None] = [1.0] * 70 + [1.25, 1.12, 1.36] + [1.3] * 10
+    first, second = find_episodes(small_panel(closes), 0.20)
+    assert (first.low, first.peak, first.end) == (69, 70, 71)
+    assert (second.low, second.confirm) == (71, 72)
+
+
+def test_a_low_in_the_first_hour_is_warmup_and_missing_bars_are_a_gap() -> None:
+    (warmup,) = find_episodes(small_panel([1.0] * 30 + [1.3]), 0.20)
+    assert warmup.kind == "warmup"
+    (gap,) = find_episodes(small_panel([1.0] * 70 + [1.1] + [None] * 6 + [1.3, 1.3]), 0.20)
+    assert gap.kind == "gap"
+
+
+def test_a_dip_bought_back_is_a_recovery() -> None:
+    closes: list[float | None] = [1.0] * 61 + [0.8] * 6 + [1.0]
+    (episode,) = find_episodes(small_panel(closes), 0.20)
+    assert episode.kind == "recovery"
+
+
+def test_credit_goes_to_the_first_alarm_below_the_peak_and_is_cut_to_one() -> None:
+    (episode,) = find_episodes(small_panel([1.0] * 70 + [1.1, 1.2, 1.4] + [1.3] * 5), 0.20)
+    alarms = np.array([[60, 0], [71, 0]])
+    shares, leads = shares_ahead([episode], alarms, np.array([1.0, 1.2]))
+    assert shares.tolist() == [1.0]
+    assert leads.tolist() == [12.0]
+    shares, leads = shares_ahead([episode], alarms[1:], np.array([1.2]))
+    assert shares[0] == pytest.approx(0.5)
+    assert leads.tolist() == [1.0]
+    assert np.isnan(shares_ahead([episode], np.array([[72, 0]]), np.array([1.4]))[1]).all()
+
+
+def test_an_alarm_outside_every_episode_is_false_and_both_levels_in_one_bar_is_a_loss() -> None:
+    panel = small_panel([1.0] * 200)
+    wide = msgspec.structs.replace(panel, high=panel.high * 1.06, low=panel.low * 0.94)
+    figures = alarm_figures(wide, {"0.20": []}, np.array([[100, 0]]), (0, 200))
+    assert figures.down5_first == 1.0
+    assert figures.precision_up5 == 0.0
+    assert figures.tiers["0.20"].false_alarms_per_day == pytest.approx(7.2)
+
+
+def test_the_budget_keeps_a_cooldown_and_never_raises_more_than_asked() -> None:
+    score = np.full((300, 2), np.nan)
+    score[[10, 20, 100], 0] = [3.0, 9.0, 2.0]
+    score[[15, 200], 1] = [1.0, 4.0]
+    candidates = Candidates(score, 0, 300)
+    assert candidates.threshold_for(3) == 2.0
+    assert candidates.alarms(2.0).tolist() == [[10, 0], [100, 0], [200, 1]]
+    assert candidates.alarms(candidates.threshold_for(0)).shape == (0, 2)
+
+
+def test_fiat_stable_and_leveraged_symbols_are_no_part_of_the_universe() -> None:
+    rows = [
+        {"symbol": name, "ts_ms": 0, "open": 1.0, "high": 1.0, "low": 1.0, "close": 1.0, "volume": 1.0}
+        for name in ("AUDUSDT", "USDCUSDT", "BTCUPUSDT", "JUPUSDT")
+    ]
+    panel = panel_from_frame(pl.DataFrame(rows))
+    assert panel.symbols == ("JUPUSDT",)
+    assert panel.excluded == ("AUDUSDT", "BTCUPUSDT", "USDCUSDT")
