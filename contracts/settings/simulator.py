@@ -19,7 +19,7 @@ class GeneratedMarketSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_
     """
 
     history_minutes: Annotated[int, Meta(ge=60, le=10_080)] = 1440  # 1m bars behind the start
-    history_days: Annotated[int, Meta(ge=0, le=400)] = 60  # 1h bars behind the 1m bars
+    history_days: Annotated[int, Meta(ge=0, le=400)] = 30  # 1h bars behind the 1m bars
     first_pump_after_s: Count = 20
     pump_every_s: Count = 150
     pump_minutes_min: Positive = 2.0
@@ -66,7 +66,7 @@ class SimulatorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     api_key_env: str = "EMBER_SIMULATOR_API_KEY"
     api_secret_env: str = "EMBER_SIMULATOR_API_SECRET"
     ed25519_public_key_env: str = "EMBER_SIMULATOR_ED25519_PUBLIC_KEY"  # PEM, for session.logon
-    balances: dict[str, str] = {"USDT": "100000", "BTC": "1", "BNB": "20"}
+    balances: dict[str, str] = msgspec.field(default_factory=lambda: {"USDT": "100000", "BTC": "1", "BNB": "20"})
     maker_fee: Share = 0.001
     taker_fee: Share = 0.001
     weight_per_minute: Count = 6000
