@@ -41,6 +41,7 @@ class DenyReason(StrEnum):
     NO_PRICE = "NO_PRICE"
     DAILY_LOSS = "DAILY_LOSS"
     SHADOW = "SHADOW"
+    SHORT_NOT_ALLOWED = "SHORT_NOT_ALLOWED"
 
 
 class EngineReason(StrEnum):

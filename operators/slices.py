@@ -229,6 +229,7 @@ class Slice:
     freshness: Freshness | None = None
     heat: HeatBlock | None = None
     groups: list[str] | None = None  # per symbol: name of its correlation group, "" if none
+    consensus: F8 | None = None  # (F, S) -1..1, what decide concluded; NaN where a coin was not evaluated
     decisions: list[Decided] = field(default_factory=list)
     facts: list[Placed] = field(default_factory=list)
     counters: dict[str, int] = field(default_factory=dict)

@@ -28,6 +28,7 @@ from contracts.settings.trading import (
     EngineSettings,
     EntrySettings,
     ExitSettings,
+    OrderSettings,
     PaperSettings,
     RiskSettings,
     SizeSettings,
@@ -50,6 +51,7 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     entry: EntrySettings = EntrySettings()
     exits: ExitSettings = ExitSettings()
     size: SizeSettings = SizeSettings()
+    orders: OrderSettings = OrderSettings()
     paper: PaperSettings = PaperSettings()
     risk: RiskSettings = RiskSettings()
     engine: EngineSettings = EngineSettings()

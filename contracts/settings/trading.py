@@ -1,9 +1,11 @@
-"""Settings of deciding and executing: strategy, entry, exits, risk, engine state, paper venue.
+"""Settings of deciding and executing: strategy, entry, exits, orders, risk, engine state, paper venue.
 
 `EntrySettings`, `ExitSettings` and `SizeSettings` can be overridden per symbol.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 import msgspec
 
@@ -25,7 +27,7 @@ class EntrySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class ExitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When a position is reduced or closed. Fractions of the entry price unless named otherwise."""
 
-    take_profit: list[tuple[float, float]] = [(0.02, 0.4), (0.04, 0.3), (0.08, 0.3)]  # (gain, part of the first quantity)
+    take_profit: tuple[tuple[float, float], ...] = ((0.02, 0.4), (0.04, 0.3), (0.08, 0.3))  # (gain, part of the first quantity)
     stop_loss: float = 0.02
     break_even_after: float | None = 0.015  # once the gain was this high, the stop moves to the entry plus costs
     trailing_after: float | None = 0.025
@@ -34,7 +36,18 @@ class ExitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     heat_faded_below: float | None = 20.0
     heat_faded_s: float = 600.0  # for so long before it closes
     black_swan_5m: float | None = 0.10  # a 5-minute change of this size, either way, closes
-    opposite_consensus: float | None = -0.4
+    opposite_consensus: float | None = -0.4  # for a long; a short is closed at the same size of the other sign
+    feed_lost_s: float | None = 300.0  # a held coin without any price this long is closed at the first price that comes
+
+    def __post_init__(self) -> None:
+        gains = [gain for gain, _ in self.take_profit]
+        parts = [part for _, part in self.take_profit]
+        if any(gain <= 0 for gain in gains) or any(b <= a for a, b in zip(gains, gains[1:], strict=False)):
+            raise ValueError(f"take_profit: expected gains above 0 and rising, was {gains}")
+        if any(part <= 0 for part in parts) or sum(parts) > 1.0 + 1e-9:
+            raise ValueError(f"take_profit: expected parts above 0 that sum to at most 1, was {parts}")
+        if self.stop_loss <= 0 or self.stop_loss >= 1:
+            raise ValueError(f"stop_loss: expected a fraction in (0, 1), was {self.stop_loss}")
 
 
 class SizeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -56,12 +69,22 @@ class PaperSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     latency_ms: int = 50  # an order meets the first tick this much later
 
 
+class OrderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How intents become orders."""
+
+    entry_type: Literal["market", "limit"] = "market"  # a limit rests at the decision's entry price
+    entry_ttl_s: float = 30.0  # what of an entry is not filled by then is cancelled; exits never expire
+    retry_s: float = 10.0  # a close that was refused is tried again after this
+
+
 class RiskSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Bounds over all positions."""
 
     max_positions: int = 8
     max_exposure: float = 5_000.0  # quote currency
     daily_loss_max: float = 0.03  # fraction of equity at UTC midnight; then nothing opens until the next day
+    allow_short: bool = False  # a spot market has nothing to sell short
+    losses_alert: int = 3  # so many losing trades in a row are told to a person
 
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -74,6 +97,8 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     order_errors_degraded: int = 3
     order_errors_blocked: int = 10
     warm_up_s: int = 0
+    socket_down_s: float = 120.0  # a stream of the market disconnected for longer degrades
+    recovery: dict[str, tuple[int, int]] = {}  # cycles from degraded and from blocked, for one kind of fault
 
 
 class StrategySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
