@@ -1,8 +1,9 @@
 """Recorded market data for tests: real frames, trades and candles of the venues.
 
-The recordings are larger than a repository should be and lie beside the project, in `../shared/data` of the project's root,
-or where `EMBERLINE_RECORDED_DATA` says. A test that wants one asks `recorded("relative/path")`: without the recordings it
-is skipped with the reason, under continuous integration (`CI=true`) it fails instead, so that nobody mistakes a skip for a pass.
+The recordings are larger than a repository should be. They lie beside the project, in `../shared/data` of its root,
+or where `EMBERLINE_RECORDED_DATA` says. A test that wants one asks `recorded("relative/path")`: without the recordings
+it is skipped with the reason; under continuous integration (`CI=true`) it fails instead, so that nobody mistakes a skip
+for a pass.
 """
 
 import os
@@ -27,7 +28,7 @@ def recorded(relative: str) -> Path:
     path = recorded_root() / relative
     if path.exists():
         return path
-    reason = f"recording {relative} not found under {recorded_root()}; set EMBERLINE_RECORDED_DATA to the folder of recordings"
+    reason = f"recording {relative} not found under {recorded_root()}; EMBERLINE_RECORDED_DATA names the folder"
     if os.environ.get("CI", "").lower() in ("1", "true", "yes"):
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason, allow_module_level=True)
