@@ -114,7 +114,17 @@ class FrameBlock:
     ask_size: F8
     quote_volume_24h: F8  # the venue's figure, NaN until seen
     open_24h: F8
-    age_ms: F8  # since the symbol's last price, in skew-corrected receive time, at the frame's close; inf if never
+    age_ms: F8  # since the symbol's last price, in event time, at the frame's close; inf if never
+    minute_open: F8  # the forming minute up to and including this second (complete at its 60th); NaN before its first price
+    minute_high: F8
+    minute_low: F8
+    minute_volume: F8  # base
+    minute_quote_volume: F8
+    minute_trades: F8
+    ts_recv: I8  # (F,) receive time of the closing row
+    feed_recv: I8  # (F,) receive time of the newest trade or ticker before it, 0 if none
+    lag_ms: F8  # (F,) newest trade or ticker: event to receipt, skew removed
+    skew_ms: F8  # (F,) receive clock minus the venue's, at its least over the last window
 
     def __len__(self) -> int:
         return len(self.ts_open)

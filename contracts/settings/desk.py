@@ -8,7 +8,7 @@ import msgspec
 class FrameSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How ticks become 1 s frames and bars."""
 
-    lateness_ms: int = 0  # a second closes this long after the watermark passed its end
+    lateness_ms: int = 200  # a second closes when the watermark is this far past its end (< 1000): streams differ by so much
     max_ahead_s: float = 60.0  # an event time further ahead of the skew-corrected receive clock is not believed
     max_gap_s: int = 300  # a longer silence closes no empty frames; every symbol warms up again
     skew_window_s: float = 30.0  # clock skew is the least (receive - event) of the last one to two windows
@@ -22,7 +22,7 @@ class FreshnessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
     ticker_stale_ms: int = 90_000
     ticker_lost_ms: int = 300_000
-    quote_stale_ms: int = 5_000
+    quote_stale_ms: int = 60_000  # quotes come on change only; a quiet book is not a stale one
     trade_stale_ms: int = 60_000
     symbol_stale_ms: int = 30_000  # a coin without any price this long is not opened
 
