@@ -22,6 +22,7 @@ RANK = 1
 INTERVALS = {60: "1m", 300: "5m", 900: "15m", 3600: "1h", 14400: "4h", 86400: "1d"}
 SECONDS_OF = {"1s": 1, **{name: seconds for seconds, name in INTERVALS.items()}}
 HIGHER = tuple(seconds for seconds in INTERVALS if seconds > 60)
+FORMING = HIGHER[:2]  # intervals whose window in progress is handed on, so that forming bars can be shown
 CHUNK = 256  # frames made room for at once
 
 
@@ -64,7 +65,8 @@ class _Minute:
 class Frame:
     """Close seconds and bars.
 
-    step adds `frames` (F, S), `bars` by interval, `history`, and `Bars` facts for what closed. A late trade is counted, not applied; a late
+    step adds `frames` (F, S), `bars` by interval, `history`, and `Bars` facts for what closed; `partial` holds per minute close the
+    frame's index and the (FORMING, framing.BAR, S) columns of the longer windows so far (zeros where just closed). A late trade is counted, not applied; a late
     ticker still moves the price, since it is a state and no increment. Ticker volume is the increase of the 24 h figure: where it falls
     (old trades drop out, the venue's daily reset) it counts as none, and after a gap the first figure only sets the base.
     """
@@ -192,6 +194,7 @@ class Frame:
             if end % (seconds * SECOND) == 0:
                 _collect(closed[seconds], end - seconds * SECOND, frame, into[:, :width])
                 into[:, :] = 0.0
+        piece.partial.append((frame, state.higher[: len(FORMING), :, :width].copy()))
         bar[:, :] = 0.0
         bar[framing.B_WHOLE] = ~np.isnan(price)
 
@@ -264,4 +267,4 @@ def _join(blocks: list[tuple[F8, I8, int]], width: int) -> FrameBlock:
     )  # fmt: skip
 
 
-__all__ = ["HIGHER", "INTERVALS", "RANK", "SECONDS_OF", "Frame", "FrameState"]
+__all__ = ["FORMING", "HIGHER", "INTERVALS", "RANK", "SECONDS_OF", "Frame", "FrameState"]

@@ -235,6 +235,7 @@ class Slice:
     events: list[Event]  # of the EVENT rows
     frames: FrameBlock | None = None
     bars: dict[int, BarBlock] = field(default_factory=dict)  # by seconds
+    partial: list[tuple[int, F8]] = field(default_factory=list)  # see `frame.Frame`: windows in progress at a minute's close
     history: list[HistoryBars] = field(default_factory=list)
     freshness: Freshness | None = None
     heat: HeatBlock | None = None

@@ -14,7 +14,6 @@ class FrameSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     skew_window_s: float = 30.0  # clock skew is the least (receive - event) of the last one to two windows
     heartbeat_grace_ms: int = 1500  # in silence the watermark follows the receive clock this far behind
     trade_source_s: int = 60  # ticker volume is ignored for a symbol that traded on its trade stream this recently
-    forming_bars: int = 40  # forming 1 m bars are written each second for at most this many symbols in focus
 
 
 class FreshnessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,3 +30,11 @@ class StatusSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """How often the desk tells of itself."""
 
     every_s: int = 2
+
+
+class FocusSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which coins are streamed in detail (trades and quotes) and shown with forming bars."""
+
+    detail_symbols: int = 40
+    watch_every_s: int = 5  # the list is looked at this often; must divide 60
+    watch_keep_s: int = 120  # a coin stays this long after it was last wanted, so that streams do not flap

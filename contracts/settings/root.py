@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from contracts.errors import SettingsError
-from contracts.settings.desk import FrameSettings, FreshnessSettings, StatusSettings
+from contracts.settings.desk import FocusSettings, FrameSettings, FreshnessSettings, StatusSettings
 from contracts.settings.discovery import AnomalySettings, CandidateSettings, GroupSettings, HeatSettings
 from contracts.settings.services import (
     ArchiveSettings,
@@ -42,6 +42,7 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     frame: FrameSettings = FrameSettings()
     freshness: FreshnessSettings = FreshnessSettings()
+    focus: FocusSettings = FocusSettings()
     status: StatusSettings = StatusSettings()
     anomaly: AnomalySettings = AnomalySettings()
     candidates: CandidateSettings = CandidateSettings()

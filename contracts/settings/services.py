@@ -31,9 +31,11 @@ class IngestSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     silence_s: float = 30.0  # a socket that says nothing this long is opened anew
     max_detail_symbols: int = 60  # trades and quotes are streamed for so many symbols at most
     always_detail: list[str] = []
+    detail_streams: tuple[str, ...] = ("trade", "bookTicker")  # also aggTrade, depth@100ms, depth20, kline_1m
     history_bars: int = 1440  # 1 m bars fetched per symbol at start, so that the desk is warm
     history_weight_per_minute: int = 3000  # request weight spent on history, of the venue's 6000
     history_symbols: int = 400  # the most liquid ones first
+    history_bytes_per_second: float = 4e6  # as JSON; a broker in memory holds some 5 MB, and the desk must not be left behind
     instruments_refresh_s: float = 300.0
 
 

@@ -1,0 +1,49 @@
+"""The desk: one ordered log in, facts out.
+
+    events.v1 ─ cut ─ frame ─ freshness ─ anomaly ─ candidates ─ heat ─ decide ─ execute ─ focus ─ facts
+
+A slice of the log walks through the house; each step adds what it concludes. Step ids key the recovery store and are never renamed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import bytewax.operators as op
+from bytewax.dataflow import Dataflow
+from bytewax.inputs import Source
+from bytewax.outputs import Sink
+
+from contracts.settings import Settings
+from contracts.settings.root import DeskSettings
+from flows.wiring.steps import cut, step
+from operators.cut import Cut
+from operators.focus import Focus
+from operators.frame import Frame
+from operators.freshness import FreshnessGate
+from operators.state import Operator
+
+
+def build(settings: Settings, source: Source[Any], facts: Sink[Any]) -> Dataflow:
+    """Wire the desk between a source of batches and a sink of slices."""
+    of = partial(_of_market, settings)
+    flow = Dataflow("desk")
+    log = op.input("log", flow, source)
+    slices = cut("cut", log, lambda market: cutter(settings, market))
+    framed = step("frame", slices, of(Frame))
+    fresh = step("freshness", framed, of(FreshnessGate))
+    focused = step("focus", fresh, of(Focus))
+    op.output("facts", focused, facts)
+    return flow
+
+
+def cutter(settings: Settings, market: str) -> Cut:
+    """The cut step of a market."""
+    own = settings.markets[market]
+    return Cut(own.desk, market, own.partition)
+
+
+def _of_market(settings: Settings, make: Callable[[DeskSettings], Operator[Any]]) -> Callable[[str], Operator[Any]]:
+    return lambda market: make(settings.markets[market].desk)

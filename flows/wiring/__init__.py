@@ -1,0 +1,1 @@
+"""Adapters between operators and Bytewax: sources, steps, sinks, start and stop."""

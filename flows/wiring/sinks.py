@@ -1,0 +1,155 @@
+"""Where facts go: to their topics with checked delivery, or, in a replay, into a checksum and files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from hashlib import sha256
+from pathlib import Path
+from typing import IO, Protocol
+
+from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
+
+from flows.wiring.encode import Outgoing, outgoing
+from operators.slices import Slice
+
+
+class Sender(Protocol):
+    """What a producer must do: take a message, and say at `flush` that all of them arrived or raise."""
+
+    def send(self, topic: str, key: bytes, value: bytes) -> None:
+        """Hand over one message."""
+        ...
+
+    def flush(self, timeout: float) -> None:
+        """Wait until everything sent has arrived; raises DeliveryError otherwise."""
+        ...
+
+
+class KafkaFacts(FixedPartitionedSink[Slice, None]):
+    """Facts to their topics, at least once: a snapshot is only taken when everything before it was acknowledged.
+
+    When delivery fails the flow stops with DeliveryError and resumes from its last snapshot: check the broker (`ember broker status`), then
+    start the flow again; facts written twice carry the same id.
+    """
+
+    def __init__(self, sender: Sender, timeout_s: float = 310.0) -> None:
+        self._sender = sender
+        self._timeout_s = timeout_s
+
+    def list_parts(self) -> list[str]:
+        """One part: order within a topic is the order of sending."""
+        return ["facts"]
+
+    def build_part(self, step_id: str, for_part: str, resume_state: None) -> KafkaFactsPart:
+        """The one part."""
+        return KafkaFactsPart(self._sender, self._timeout_s)
+
+
+class KafkaFactsPart(StatefulSinkPartition[Slice, None]):
+    """Encodes and sends."""
+
+    def __init__(self, sender: Sender, timeout_s: float) -> None:
+        self._sender = sender
+        self._timeout_s = timeout_s
+
+    def write_batch(self, values: list[Slice]) -> None:
+        """Send every fact of these slices."""
+        for piece in values:
+            for message in outgoing(piece):
+                self._sender.send(message.topic, message.key, message.value)
+
+    def snapshot(self) -> None:
+        """Wait for the acknowledgements."""
+        self._sender.flush(self._timeout_s)
+
+    def close(self) -> None:
+        """Wait for the last ones."""
+        self._sender.flush(self._timeout_s)
+
+
+class Collected:
+    """What a replay wrote: counts by topic, one running checksum over topics, keys and bytes, and files if a folder is given.
+
+    `keep` names topics whose messages are kept in memory.
+    """
+
+    def __init__(self, folder: Path | None = None, keep: frozenset[str] = frozenset()) -> None:
+        self.counts: Counter[str] = Counter()
+        self.ticks = 0
+        self.frames = 0
+        self.first_ts = 0
+        self.last_ts = 0
+        self.kept: list[Outgoing] = []
+        self.counters: Counter[str] = Counter()
+        self._keep = keep
+        self._hash = sha256()
+        self._folder = folder
+        self._files: dict[str, IO[bytes]] = {}
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def take(self, piece: Slice) -> None:
+        """Add one slice's facts."""
+        size = len(piece.ticks)
+        self.ticks += size
+        self.counters.update(piece.counters)
+        if size:
+            self.first_ts = self.first_ts or int(piece.ticks.ts_recv[0])
+            self.last_ts = int(piece.ticks.ts_recv[-1])
+        if piece.frames is not None:
+            self.frames += len(piece.frames)
+        for message in outgoing(piece):
+            self.counts[message.topic] += 1
+            self._hash.update(message.topic.encode())
+            self._hash.update(message.key)
+            self._hash.update(message.value)
+            if message.topic in self._keep:
+                self.kept.append(message)
+            if self._folder is not None:
+                file = self._files.get(message.topic)
+                if file is None:
+                    file = self._files[message.topic] = (self._folder / f"{message.topic}.jsonl").open("wb")
+                file.write(message.value + b"\n")
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 over everything taken so far, 16 hex digits."""
+        return self._hash.hexdigest()[:16]
+
+    def close(self) -> None:
+        """Close the files."""
+        for file in self._files.values():
+            file.close()
+        self._files.clear()
+
+
+class CollectFacts(FixedPartitionedSink[Slice, None]):
+    """A sink that fills a `Collected`."""
+
+    def __init__(self, collected: Collected) -> None:
+        self._collected = collected
+
+    def list_parts(self) -> list[str]:
+        """One part."""
+        return ["facts"]
+
+    def build_part(self, step_id: str, for_part: str, resume_state: None) -> CollectPart:
+        """The one part."""
+        return CollectPart(self._collected)
+
+
+class CollectPart(StatefulSinkPartition[Slice, None]):
+    """Hands slices to `Collected`."""
+
+    def __init__(self, collected: Collected) -> None:
+        self._collected = collected
+
+    def write_batch(self, values: list[Slice]) -> None:
+        """Take every slice."""
+        for piece in values:
+            self._collected.take(piece)
+
+    def snapshot(self) -> None:
+        """Nothing to keep."""
+
+

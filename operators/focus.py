@@ -1,0 +1,177 @@
+"""Focus: which coins are streamed in detail, and their forming bars for the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from contracts import facts
+from contracts.events import WatchSymbol
+from contracts.settings import DeskSettings
+from operators import framing
+from operators.frame import FORMING, INTERVALS
+from operators.slices import F8, SECOND, FrameBlock, I8, Kind, Slice
+from operators.state import State, capacity, grow
+
+RANK = 9
+WINDOWS = len(FORMING)
+
+
+@dataclass
+class FocusState(State):
+    """What is held, looked at and listed; windows in progress per symbol."""
+
+    VERSION: ClassVar[int] = 1
+    held: list[str] = field(default_factory=list)
+    watched: dict[str, int] = field(default_factory=dict)  # symbol -> event time until which a person looks at it
+    listed: dict[str, int] = field(default_factory=dict)  # symbol -> event time it was last wanted
+    told: list[str] = field(default_factory=list)
+    windows: F8 = field(default_factory=lambda: np.zeros((WINDOWS, framing.BAR, capacity(0))))
+
+
+class Focus:
+    """Choose the coins in focus: held ones, those a person looks at, then the hottest, at most `frame.detail_symbols`.
+
+    Every `watch_every_s` the wanted coins are compared with the list; a coin leaves it `watch_keep_s` after it was last wanted, so that streams
+    do not flap. A `Watchlist` fact is written when the list changed. Forming 1 m bars of coins in focus are written each second, the longer
+    ones with every comparison.
+    """
+
+    name = "focus"
+    state_type = FocusState
+
+    def __init__(self, settings: DeskSettings) -> None:
+        self._rules = settings.focus
+
+    def start(self) -> FocusState:
+        """An empty list."""
+        return FocusState()
+
+    def step(self, state: FocusState, piece: Slice) -> None:
+        """Add `Watchlist` and forming `Bars` facts."""
+        frames = piece.frames
+        if frames is None:
+            return
+        state.windows = grow(state.windows, piece.width, 0.0)
+        changes = self._changes(piece)
+        partial = dict(piece.partial)
+        ids = {name: number for number, name in enumerate(piece.symbols[: piece.width])}
+        done = 0
+        for f in range(len(frames)):
+            row = int(frames.row[f])
+            while done < len(changes) and changes[done][0] < row:
+                self._change(state, *changes[done][1:])
+                done += 1
+            if f in partial:
+                state.windows[:, :, : piece.width] = partial[f]
+            second = int(frames.ts_open[f]) // SECOND + 1
+            if frames.restart[f]:
+                state.windows[:, :, :] = 0.0
+            if second % self._rules.watch_every_s == 0:
+                self._list(state, piece, f, second * SECOND)
+                focus = _numbers(state, ids)
+                if len(focus):
+                    for index, seconds in enumerate(FORMING):
+                        if second % seconds:
+                            self._bars(piece, frames, f, focus, seconds, state.windows[index])
+            if second % 60:
+                focus = _numbers(state, ids)
+                if len(focus):
+                    self._bars(piece, frames, f, focus, 60, None)
+        for change in changes[done:]:
+            self._change(state, *change[1:])
+
+    def _changes(self, piece: Slice) -> list[tuple[int, str, int]]:
+        """(row, symbol, +1 held, 0 not held any more, or event time until which it is watched), in row order."""
+        found: list[tuple[int, str, int]] = []
+        for placed in piece.facts:
+            if isinstance(placed.fact, facts.Position):
+                found.append((placed.row, placed.fact.symbol, 1 if placed.fact.status == "open" else 0))
+        if piece.events:
+            ticks = piece.ticks
+            for row in np.flatnonzero(ticks.kind == Kind.EVENT).tolist():
+                event = piece.events[int(ticks.v0[row])]
+                if isinstance(event, WatchSymbol):
+                    found.append((row, event.symbol, event.ts_recv + min(max(event.seconds, 1), 3600) * SECOND))
+        found.sort(key=lambda change: change[0])
+        return found
+
+    def _change(self, state: FocusState, symbol: str, value: int) -> None:
+        if value > 1:
+            state.watched[symbol] = value
+        elif value == 1 and symbol not in state.held:
+            state.held.append(symbol)
+        elif value == 0 and symbol in state.held:
+            state.held.remove(symbol)
+
+    def _list(self, state: FocusState, piece: Slice, f: int, now: int) -> None:
+        rules = self._rules
+        state.watched = {symbol: until for symbol, until in state.watched.items() if until > now}
+        wanted = list(state.held)
+        wanted += [symbol for symbol in state.watched if symbol not in wanted]
+        if piece.heat is not None:
+            known = piece.symbols
+            wanted += [known[n] for n in piece.heat.top[f].tolist() if 0 <= n < piece.width and known[n] not in wanted]
+        for symbol in wanted[: rules.detail_symbols]:
+            state.listed[symbol] = now
+        keep = now - rules.watch_keep_s * SECOND
+        # Oldest wishes give way first; among equals the order of wishing decides.
+        listed = [symbol for symbol, wished in state.listed.items() if wished >= keep]
+        if len(listed) > rules.detail_symbols:
+            listed.sort(key=lambda symbol: -state.listed[symbol])
+            listed = listed[: rules.detail_symbols]
+        state.listed = {symbol: state.listed[symbol] for symbol in listed}
+        names = sorted(listed)
+        if names != state.told and piece.frames is not None:
+            state.told = names
+            key = f"{piece.market}-watchlist-{now}"
+            fact = facts.Watchlist(
+                id=key, trace_id=key, market=piece.market, partition=piece.partition, offset=int(piece.frames.offset[f]), ts_event=now,
+                settings_hash=piece.settings_hash, model_hash=piece.model_hash, symbols=names,
+            )  # fmt: skip
+            piece.add(int(piece.frames.row[f]), RANK, fact)
+
+    def _bars(
+        self, piece: Slice, frames: FrameBlock, f: int, focus: I8, seconds: int, window: F8 | None
+    ) -> None:
+        open_, high, low = frames.minute_open[f, focus], frames.minute_high[f, focus], frames.minute_low[f, focus]
+        close = frames.close[f, focus]
+        if np.isnan(close).any():  # asked for, but never priced so far
+            focus = focus[~np.isnan(close)]
+            if len(focus):
+                self._bars(piece, frames, f, focus, seconds, window)
+            return
+        volume, quote = frames.minute_volume[f, focus], frames.minute_quote_volume[f, focus]
+        trades = frames.minute_trades[f, focus]
+        quiet = np.isnan(open_)
+        open_, high, low = np.where(quiet, close, open_), np.where(quiet, close, high), np.where(quiet, close, low)
+        if window is not None:
+            before = window[:, focus]
+            begun = before[framing.B_CLOSE] > 0.0
+            traded = before[framing.B_UPDATES] > 0.0
+            use = begun & (traded | quiet)
+            open_ = np.where(use, before[framing.B_OPEN], open_)
+            high = np.where(use, np.maximum(before[framing.B_HIGH], high), high)
+            low = np.where(use, np.minimum(before[framing.B_LOW], low), low)
+            volume = volume + before[framing.B_VOLUME]
+            quote = quote + before[framing.B_QUOTE]
+            trades = trades + before[framing.B_TRADES]
+        name = INTERVALS[seconds]
+        end = int(frames.ts_open[f]) + SECOND
+        ts_open = (end - 1) // (seconds * SECOND) * (seconds * SECOND)
+        key = f"{piece.market}-forming-{name}-{end}"
+        symbols = piece.symbols
+        fact = facts.Bars(
+            id=key, trace_id=key, market=piece.market, partition=piece.partition, offset=int(frames.offset[f]), ts_event=end,
+            settings_hash=piece.settings_hash, model_hash=piece.model_hash, interval=name, ts_open=ts_open, closed=False,  # type: ignore[arg-type]
+            symbols=[symbols[number] for number in focus.tolist()], open=open_.tolist(), high=high.tolist(), low=low.tolist(),
+            close=close.tolist(), volume=np.round(volume, 8).tolist(), quote_volume=np.round(quote, 6).tolist(),
+            trades=trades.astype(np.int64).tolist(),
+        )  # fmt: skip
+        piece.add(int(frames.row[f]), RANK, fact)
+
+
+def _numbers(state: FocusState, ids: dict[str, int]) -> I8:
+    return np.array([ids[symbol] for symbol in state.told if symbol in ids], dtype=np.int64)
