@@ -65,6 +65,7 @@ class CockpitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     password_env: str = "EMBERLINE_COCKPIT_PASSWORD"
     unlock_minutes: float = 15.0
     time_zone: str = "Asia/Shanghai"
+    stale_after_s: float = 10.0  # a read model not written for so long means: the desk is not running
 
 
 class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,0 +1,112 @@
+"""Bars of the past, fetched once: history at the start, later only the minutes that a gap took."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from contracts.errors import VenueError
+from contracts.events import Klines
+from contracts.settings.services import IngestSettings
+from venues.binance.history import MINUTE_MS, KlineRow, read_klines
+from venues.binance.rest import BinanceRest
+from venues.binance.times import LATEST_MS
+
+PAGE = 1000  # the venue's most per request
+ROWS_PER_EVENT = 500
+BYTES_PER_ROW = 90
+DAY_NS = 86_400 * 10**9
+WORKERS = 6
+
+log = structlog.get_logger()
+
+
+class Backfill:
+    """Fetch closed 1 m bars and hand them on in chunks, most liquid symbol first.
+
+    No bar is asked for twice: `asked_until` holds per symbol the open time (ms) up to which, excluded, the venue was
+    asked. venue_ms() is the venue's clock, now() the receive clock (ns); append(event) takes each chunk.
+    """
+
+    def __init__(
+        self,
+        settings: IngestSettings,
+        rest: BinanceRest,
+        venue_ms: Callable[[], int],
+        now: Callable[[], int],
+        append: Callable[[Klines], None],
+    ) -> None:
+        self._settings = settings
+        self._rest = rest
+        self._venue_ms = venue_ms
+        self._now = now
+        self._append = append
+        self._lock = asyncio.Lock()
+        self._starts: dict[str, int] = {}  # ns; first bar of symbols that begin within the range asked for
+        self.asked_until: dict[str, int] = {}
+        self.bars = 0
+        self.symbols_done = 0
+        self.symbols_asked = 0
+        self.failed = 0
+
+    async def history(self, symbols: Sequence[str]) -> None:
+        """Fetch `history_bars` bars of each symbol, as far as they were not fetched before."""
+        await self._fetch([(symbol, self._venue_ms() - self._settings.history_bars * MINUTE_MS) for symbol in symbols])
+
+    async def gap(self, symbols: Sequence[str], from_ms: int) -> None:
+        """Fetch the closed bars that a gap of the feed since `from_ms` (venue's clock) touched."""
+        await self._fetch([(symbol, from_ms) for symbol in symbols if symbol in self.asked_until])
+
+    async def listed(self, symbol: str) -> int | None:
+        """When the symbol's first bar opened (ns): to the minute if that lies within the history fetched, else to the
+        day.
+        """
+        days = read_klines(await self._rest.klines(symbol, 0, 1, "1d"), LATEST_MS)
+        start = self._starts.get(symbol)
+        if not days:
+            return start
+        return start if start is not None and days[0][0] <= start < days[0][0] + DAY_NS else days[0][0]
+
+    async def _fetch(self, wanted: Sequence[tuple[str, int]]) -> None:
+        queue = list(reversed(wanted))
+        self.symbols_asked += len(queue)
+        async with self._lock:  # one range at a time, so that two callers never ask for the same bar
+            await asyncio.gather(*(self._work(queue) for _ in range(WORKERS)))
+
+    async def _work(self, queue: list[tuple[str, int]]) -> None:
+        while queue:
+            symbol, from_ms = queue.pop()
+            try:
+                await self._symbol(symbol, from_ms)
+            except VenueError as e:
+                self.failed += 1
+                log.warning("history_failed", symbol=symbol, error=str(e))
+            self.symbols_done += 1
+
+    async def _symbol(self, symbol: str, from_ms: int) -> None:
+        first = from_ms // MINUTE_MS * MINUTE_MS
+        start = max(first, self.asked_until.get(symbol, 0))
+        fresh = symbol not in self.asked_until
+        while True:
+            until = self._venue_ms() // MINUTE_MS * MINUTE_MS  # the bar that opens here is still forming
+            count = (until - start) // MINUTE_MS
+            if count <= 0:
+                return
+            rows = read_klines(await self._rest.klines(symbol, start, min(count, PAGE)), until)
+            if fresh and rows and rows[0][0] > (first + MINUTE_MS) * 1_000_000:
+                self._starts[symbol] = rows[0][0]
+            fresh = False
+            self._hand_on(symbol, rows)
+            last = rows[-1][0] // 1_000_000 + MINUTE_MS if rows else until
+            # A short page was the last one: what the venue has not is not asked for again.
+            start = last if len(rows) == PAGE else until
+            self.asked_until[symbol] = start
+            await asyncio.sleep(len(rows) * BYTES_PER_ROW / self._settings.history_bytes_per_second * WORKERS)
+
+    def _hand_on(self, symbol: str, rows: list[KlineRow]) -> None:
+        for i in range(0, len(rows), ROWS_PER_EVENT):
+            chunk = rows[i : i + ROWS_PER_EVENT]
+            self._append(Klines(ts_recv=self._now(), symbol=symbol, interval="1m", rows=chunk))
+            self.bars += len(chunk)

@@ -1,0 +1,71 @@
+"""The market's table of instruments as ingest knows it: what changed, what is new, which symbols belong to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from contracts.events import InstrumentRow
+
+ROWS_PER_EVENT = 1500  # some 400 kB, well below a broker's largest message
+GONE = "DELISTED"
+
+
+class Universe:
+    """Symbols of one quote asset, and those named in `always`. An empty quote asset keeps every symbol."""
+
+    def __init__(self, quote_asset: str, always: Iterable[str]) -> None:
+        self._quote = quote_asset
+        self._always = frozenset(always)
+        self.rows: dict[str, InstrumentRow] = {}
+
+    def keeps(self, symbol: str) -> bool:
+        """Whether a symbol of the ticker stream belongs to the market; unlisted ones by their ending (a listing is seen
+        here first).
+        """
+        if symbol in self.rows or symbol in self._always:
+            return True
+        return symbol.endswith(self._quote) and len(symbol) > len(self._quote)
+
+    def keeps_listed(self, symbol: str, quote_asset: str) -> bool:
+        """Whether a row of the venue's table belongs to the market."""
+        return not self._quote or quote_asset == self._quote or symbol in self._always
+
+    def trading(self) -> list[str]:
+        """Symbols that trade now."""
+        return [row.symbol for row in self.rows.values() if row.status == "TRADING"]
+
+    def update(self, rows: Iterable[InstrumentRow], ts_recv: int) -> tuple[list[InstrumentRow], list[InstrumentRow]]:
+        """Take over a fresh table. Returns (changed rows, those of them that are new).
+
+        Symbols that vanished come back once with status DELISTED. A symbol that appears after the first table was
+        listed now; what is known of a listing's time is kept where the venue does not tell it.
+        """
+        first = not self.rows
+        fresh: dict[str, InstrumentRow] = {}
+        for row in rows:
+            known = self.rows.get(row.symbol)
+            if row.ts_listed is None:
+                listed = known.ts_listed if known is not None else None if first else ts_recv
+                if listed is not None:
+                    row = msgspec.structs.replace(row, ts_listed=listed)
+            fresh[row.symbol] = row
+        changed = [row for symbol, row in fresh.items() if self.rows.get(symbol) != row]
+        new = [row for row in changed if row.symbol not in self.rows]
+        for symbol, row in self.rows.items():
+            if symbol not in fresh:
+                gone = msgspec.structs.replace(row, status=GONE)
+                fresh[symbol] = gone
+                if gone != row:
+                    changed.append(gone)
+        self.rows = fresh
+        return changed, new
+
+    def listed(self, symbol: str, ts_listed: int) -> InstrumentRow | None:
+        """Note when a symbol was listed; the changed row, or None if that was known or the symbol is not."""
+        row = self.rows.get(symbol)
+        if row is None or row.ts_listed is not None:
+            return None
+        self.rows[symbol] = changed = msgspec.structs.replace(row, ts_listed=ts_listed)
+        return changed
