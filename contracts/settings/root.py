@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from contracts.errors import SettingsError
+from contracts.settings.decisions import GuardSettings, IndicatorSettings, OutlookSettings, SignalSettings
 from contracts.settings.desk import FocusSettings, FrameSettings, FreshnessSettings, StatusSettings
 from contracts.settings.discovery import AnomalySettings, CandidateSettings, GroupSettings, HeatSettings
 from contracts.settings.services import (
@@ -48,6 +49,10 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     candidates: CandidateSettings = CandidateSettings()
     heat: HeatSettings = HeatSettings()
     groups: GroupSettings = GroupSettings()
+    indicators: IndicatorSettings = IndicatorSettings()
+    signals: SignalSettings = SignalSettings()
+    outlook: OutlookSettings = OutlookSettings()
+    guards: GuardSettings = GuardSettings()
     strategy: StrategySettings = StrategySettings()
     entry: EntrySettings = EntrySettings()
     exits: ExitSettings = ExitSettings()

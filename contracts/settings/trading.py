@@ -20,6 +20,8 @@ class EntrySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     edge_over_cost: float = 1.2  # expected move must exceed the round trip's cost by this factor
     max_change_5m: float = 0.12  # fraction; a coin that already jumped further is not chased
     valid_s: float = 3.0  # a decision older than this opens nothing
+    rearm_s: float = 120.0  # a coin decided on waits so long for the next decision, or until it left the hot stage
+    group_hold_s: float = 900.0  # nor is another coin of its correlation group
     cooldown_after_loss_s: float = 1800.0
     cooldown_after_exit_s: float = 300.0
 
@@ -106,6 +108,8 @@ class StrategySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
     name: str = "hot_momentum"
     shadow: list[str] = []
+    options: dict[str, dict[str, float]] = {}  # by strategy; each documents its own, and refuses what it does not know
+    local_timezone: str = "Asia/Shanghai"  # of the times a person reads on a decision
 
 
 class SymbolSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -7,7 +7,8 @@ rounding never piles up. A bar without a price (NaN close) leaves a symbol as it
 starts over, because a moving average across a hole means nothing. A bar at or before the last one seen is ignored.
 """
 
+from contracts.settings.decisions import IndicatorSettings
 from operators.indicators.advance import Indicators, IndicatorState
-from operators.indicators.layout import IndicatorSettings, Out
+from operators.indicators.layout import Out
 
 __all__ = ["IndicatorSettings", "IndicatorState", "Indicators", "Out"]

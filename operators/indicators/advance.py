@@ -8,8 +8,10 @@ from typing import Final
 
 import numpy as np
 
+from contracts.settings.decisions import IndicatorSettings
+from operators.indicators import layout
 from operators.indicators.averages import M_CLOSE, M_HIGH, M_LOW, step_averages, step_directional, step_rsi
-from operators.indicators.layout import IndicatorSettings, Memory, Out, Ring
+from operators.indicators.layout import Memory, Out, Ring
 from operators.indicators.windows import (
     R_CLOSE,
     R_HIGH,
@@ -53,8 +55,8 @@ class Indicators:
     def __init__(self, seconds: int, settings: IndicatorSettings | None = None) -> None:
         self.seconds = seconds
         self.settings = settings if settings is not None else IndicatorSettings()
-        self._periods = self.settings.periods()
-        self._widths = self.settings.widths()
+        self._periods = layout.periods(self.settings)
+        self._widths = layout.widths(self.settings)
 
     def start(self) -> IndicatorState:
         """No bars seen."""
@@ -64,7 +66,7 @@ class Indicators:
             last=np.full(s, NEVER, np.int64),
             values=np.full((len(Out), s), np.nan),
             memory=np.zeros((len(Memory), s)),
-            ring=np.zeros((len(Ring), self.settings.depth(), s)),
+            ring=np.zeros((len(Ring), layout.depth(self.settings), s)),
         )
 
     def widen(self, state: IndicatorState, symbols: int) -> None:

@@ -4,67 +4,30 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-import msgspec
 import numpy as np
 
+from contracts.settings.decisions import IndicatorSettings
 from operators.slices import F8, I8
 
 
-class IndicatorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Periods in bars; multipliers in the unit of the band (standard deviations, average true ranges).
+def periods(settings: IndicatorSettings) -> I8:
+    """The whole numbers of the settings in the order of `Period`."""
+    return np.array([getattr(settings, period.name.lower()) for period in Period], dtype=np.int64)
 
-    The defaults are those of the indicators' authors, which is what a trader's chart shows unless told otherwise.
-    """
 
-    ema: int = 20
-    rsi: int = 14
-    macd_fast: int = 12
-    macd_slow: int = 26
-    macd_signal: int = 9
-    bollinger: int = 20
-    bollinger_width: float = 2.0
-    atr: int = 14
-    adx: int = 14
-    stochastic: int = 14
-    stochastic_k: int = 3
-    stochastic_d: int = 3
-    donchian: int = 20
-    keltner: int = 20
-    keltner_width: float = 2.0
-    keltner_atr: int = 10
-    supertrend: int = 10
-    supertrend_width: float = 3.0
-    cmf: int = 20
-    mfi: int = 14
-    roc: int = 14
-    vwap_session_s: int = 86_400  # VWAP starts anew at each multiple of this since the epoch; 0: never
-    max_missing: int = 3  # so many absent bars are bridged; after more the symbol starts over
+def widths(settings: IndicatorSettings) -> F8:
+    """Bollinger, Keltner, Supertrend multipliers."""
+    return np.array([settings.bollinger_width, settings.keltner_width, settings.supertrend_width])
 
-    def __post_init__(self) -> None:
-        """Refuse periods that mean nothing. Raises ValueError."""
-        for name in self.__struct_fields__:
-            value = getattr(self, name)
-            if name not in {"vwap_session_s", "max_missing"} and value <= 0:
-                raise ValueError(f"`{name}`: expected more than 0, was {value}")
-        if self.macd_fast >= self.macd_slow:
-            raise ValueError(f"`macd_fast`: expected less than macd_slow ({self.macd_slow}), was {self.macd_fast}")
 
-    def periods(self) -> I8:
-        """The whole numbers in the order of `Period`."""
-        return np.array([getattr(self, period.name.lower()) for period in Period], dtype=np.int64)
-
-    def widths(self) -> F8:
-        """Bollinger, Keltner, Supertrend multipliers."""
-        return np.array([self.bollinger_width, self.keltner_width, self.supertrend_width])
-
-    def depth(self) -> int:
-        """How many bars the rings hold: the longest window and the bar before it."""
-        windows = (self.bollinger, self.stochastic, self.donchian, self.cmf, self.mfi, self.roc)
-        return max(*windows, self.stochastic_k, self.stochastic_d) + 1
+def depth(settings: IndicatorSettings) -> int:
+    """How many bars the rings hold: the longest window and the bar before it."""
+    windows = (settings.bollinger, settings.stochastic, settings.donchian, settings.cmf, settings.mfi, settings.roc)
+    return max(*windows, settings.stochastic_k, settings.stochastic_d) + 1
 
 
 class Period(IntEnum):
-    """Rows of `IndicatorSettings.periods`."""
+    """Rows of `periods`."""
 
     EMA = 0
     RSI = 1

@@ -1,0 +1,91 @@
+"""Settings of deciding: indicators, signals, outlook, guards."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class IndicatorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Periods in bars; multipliers in the unit of the band (standard deviations, average true ranges).
+
+    The defaults are those of the indicators' authors, which is what a trader's chart shows unless told otherwise.
+    """
+
+    ema: int = 20
+    rsi: int = 14
+    macd_fast: int = 12
+    macd_slow: int = 26
+    macd_signal: int = 9
+    bollinger: int = 20
+    bollinger_width: float = 2.0
+    atr: int = 14
+    adx: int = 14
+    stochastic: int = 14
+    stochastic_k: int = 3
+    stochastic_d: int = 3
+    donchian: int = 20
+    keltner: int = 20
+    keltner_width: float = 2.0
+    keltner_atr: int = 10
+    supertrend: int = 10
+    supertrend_width: float = 3.0
+    cmf: int = 20
+    mfi: int = 14
+    roc: int = 14
+    vwap_session_s: int = 86_400  # VWAP starts anew at each multiple of this since the epoch; 0: never
+    max_missing: int = 3  # so many absent bars are bridged; after more the symbol starts over
+
+    def __post_init__(self) -> None:
+        """Refuse periods that mean nothing. Raises ValueError."""
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if name not in {"vwap_session_s", "max_missing"} and value <= 0:
+                raise ValueError(f"`{name}`: expected more than 0, was {value}")
+        if self.macd_fast >= self.macd_slow:
+            raise ValueError(f"`macd_fast`: expected less than macd_slow ({self.macd_slow}), was {self.macd_fast}")
+
+
+class SignalSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How votes become a consensus, and how often it is told."""
+
+    release: float = 0.6  # hysteresis: a side taken is kept until the consensus falls below this part of what took it
+    flow_half_life_bars: float = 5.0  # order flow of each timeframe forgets by half in so many of its bars
+    repeat_s: float = 5.0  # a changed verdict of one coin is written at most this often; at each closed minute anyway
+
+
+class OutlookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a move over the horizon may bring, read from the coin's own last bars of one minute."""
+
+    window: int = 240  # bars looked back on
+    horizon: int = 15  # bars ahead
+    edge_quantile: float = 0.5  # of the greatest gains within the horizon
+    risk_quantile: float = 0.8  # of the greatest losses within it
+    trailing: int = 5  # only starts whose last so many bars moved the way they do now ...
+    samples: int = 30  # ... if there are at least so many; else all starts
+    recent: int = 15  # bars whose mean absolute return, over that of the window, scales the quantiles ...
+    scale_max: float = 3.0  # ... by at most this factor, at least by its inverse
+    medium_risk_bps: float = 150.0  # edge risk from here on is a medium risk level
+    high_risk_bps: float = 400.0
+
+    def __post_init__(self) -> None:
+        """Refuse a window that holds no horizon. Raises ValueError."""
+        if not 0 < self.horizon < self.window:
+            raise ValueError(f"`horizon`: expected 1..{self.window - 1} (below `window`), was {self.horizon}")
+        for name in ("edge_quantile", "risk_quantile"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"`{name}`: expected 0..1, was {getattr(self, name)}")
+
+
+class GuardSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Fail-safe: data, model or market in a state that opens nothing."""
+
+    warm_bars: int = 30  # bars of one minute before a coin is judged at all
+    jump_max: float = 0.05  # fraction within one second; beyond it the price is doubted ...
+    jump_hold_s: float = 10.0  # ... for so long
+    gap_hold_s: float = 5.0  # after a gap of the coin's stream
+    duplicate_hold_s: float = 5.0  # after a trade came twice or out of order
+    misaligned_max: float = 0.02  # fraction between last price and mid of the book
+    touch_min: float = 0.0  # quote currency on the thinner side of the touch must exceed this, where there are quotes
+    quote_required: bool = False  # whether a coin without quotes is refused, or judged with the assumed spread
+    model_required: bool = False  # whether deciding waits for a model, or goes by realised volatility until then
+    impact: float = 0.5  # slippage adds this times the mean minute's move times sqrt(notional / a minute's volume)
