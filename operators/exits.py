@@ -1,0 +1,197 @@
+"""The exit rules: when a position is reduced or closed, for longs and shorts alike.
+
+Rules act on a table of levels, one column per symbol (`float64 (ROWS, S)`), so that a kernel can watch thousands of
+ticks without leaving compiled code; the settings become levels once, when the position changes (`set_levels`, in exact
+decimals). A level counts as touched within 1e-12 of its value.
+
+On each price, in this order: the stop in force (the nearest to the price of stop loss, break-even and trailing stop; at
+equal levels the first of these), then the water marks move (which arms break-even and trailing), then the next
+take-profit tier. On each second: black swan, feed lost, heat faded, opposite signal. What a quote says of a long is its
+bid, of a short its ask.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+import numpy as np
+
+from contracts.instruments import from_float
+from contracts.reasons import ExitReason
+from contracts.settings.trading import ExitSettings, PaperSettings
+from operators.jit import kernel
+from operators.slices import F8, SECOND
+
+# Rows of the table that belong to exits; `watch.py` adds those of the market and of orders.
+SIDE: Final = 0  # +1 long, -1 short, 0 no position
+STOP: Final = 1
+BREAK_ARM: Final = 2  # best price from which the break-even stop holds; NaN: no such rule
+BREAK_LEVEL: Final = 3
+TRAIL_ARM: Final = 4
+TRAIL_DISTANCE: Final = 5  # fraction of the best price
+HIGH: Final = 6  # water marks since the position opened
+LOW: Final = 7
+TARGET: Final = 8  # next take-profit tier; NaN: none left
+DONE: Final = 9  # 1 when everything that is left is already on its way out
+BLACK_SWAN: Final = 10
+HEAT_BELOW: Final = 11
+HEAT_FOR: Final = 12  # ns
+HEAT_SINCE: Final = 13  # event time in ns since when heat is below, NaN while it is not
+OPPOSITE: Final = 14
+LOST_MS: Final = 15
+ROWS: Final = 16
+
+TOUCH: Final = 1e-12
+
+NONE: Final = 0
+CODES: Final[tuple[ExitReason | None, ...]] = (
+    None,
+    ExitReason.STOP_LOSS,
+    ExitReason.BREAK_EVEN,
+    ExitReason.TRAILING_STOP,
+    ExitReason.TAKE_PROFIT,
+    ExitReason.BLACK_SWAN,
+    ExitReason.FEED_LOST,
+    ExitReason.HEAT_FADED,
+    ExitReason.OPPOSITE_SIGNAL,
+)
+"""Meaning of the kernels' exit codes."""
+
+
+@kernel
+def stop_in_force(table: F8, s: int) -> tuple[float, int]:
+    """The stop nearest to the price and the code of its rule (1 stop loss, 2 break-even, 3 trailing)."""
+    side = table[SIDE, s]
+    best = table[HIGH, s] if side > 0 else table[LOW, s]
+    level = table[STOP, s]
+    code = 1
+    if side * best >= side * table[BREAK_ARM, s] - abs(best) * TOUCH and side * table[BREAK_LEVEL, s] > side * level:
+        level = table[BREAK_LEVEL, s]
+        code = 2
+    if side * best >= side * table[TRAIL_ARM, s] - abs(best) * TOUCH:
+        trail = best - side * best * table[TRAIL_DISTANCE, s]
+        if side * trail > side * level:
+            level = trail
+            code = 3
+    return level, code
+
+
+@kernel
+def on_price(table: F8, s: int, price: float) -> int:
+    """One price of symbol `s`: move the water marks, return the code of the exit it triggers, else 0."""
+    side = table[SIDE, s]
+    if side == 0.0:
+        return 0
+    slack = price * TOUCH
+    level, code = stop_in_force(table, s)
+    table[HIGH, s] = max(table[HIGH, s], price)
+    table[LOW, s] = min(table[LOW, s], price)
+    if table[DONE, s] != 0.0:
+        return 0
+    if side * price <= side * level + slack:
+        return code
+    if side * price >= side * table[TARGET, s] - slack:
+        return 4
+    return 0
+
+
+@kernel
+def on_second(
+    table: F8, s: int, close: float, before: float, age_ms: float, heat: float, consensus: float, ts_close: int
+) -> int:
+    """One closed second of symbol `s`, `before` its close 300 s earlier (NaN where unknown); returns an exit code or 0.
+
+    `heat` and `consensus` are NaN where nothing was concluded; a spell of faded heat goes on through such seconds.
+    """
+    side = table[SIDE, s]
+    if side == 0.0:
+        return 0
+    if not np.isnan(heat):
+        if heat < table[HEAT_BELOW, s]:
+            if np.isnan(table[HEAT_SINCE, s]):
+                table[HEAT_SINCE, s] = ts_close
+        else:
+            table[HEAT_SINCE, s] = np.nan
+    if table[DONE, s] != 0.0:
+        return 0
+    if before > 0.0 and abs(close / before - 1.0) >= table[BLACK_SWAN, s] - TOUCH:
+        return 5
+    if age_ms >= table[LOST_MS, s]:
+        return 6
+    if ts_close - table[HEAT_SINCE, s] >= table[HEAT_FOR, s]:
+        return 7
+    if side * consensus <= table[OPPOSITE, s]:
+        return 8
+    return 0
+
+
+def set_levels(table: F8, s: int, side: int, entry: Decimal, exits: ExitSettings, paper: PaperSettings) -> None:
+    """Write the levels of a position at average entry `entry`; water marks, tiers and heat spell are left as they are.
+
+    Break-even holds the entry plus what a round trip costs: both taker fees and the slippage of the way out. It is
+    armed by a gain of `break_even_after`, or of those costs if they are more.
+    """
+
+    def at(gain: Decimal) -> float:
+        return float(entry * (1 + side * gain))
+
+    table[SIDE, s] = side
+    table[STOP, s] = at(-from_float(exits.stop_loss))
+    cost = (2 * from_float(paper.taker_fee_bps) + from_float(paper.slippage_bps)) / 10_000
+    table[BREAK_ARM, s] = np.nan
+    table[BREAK_LEVEL, s] = np.nan
+    if exits.break_even_after is not None:
+        table[BREAK_ARM, s] = at(max(from_float(exits.break_even_after), cost))
+        table[BREAK_LEVEL, s] = at(cost)
+    table[TRAIL_ARM, s] = at(from_float(exits.trailing_after)) if exits.trailing_after is not None else np.nan
+    table[TRAIL_DISTANCE, s] = exits.trailing_distance
+    table[BLACK_SWAN, s] = _or_never(exits.black_swan_5m)
+    table[HEAT_BELOW, s] = exits.heat_faded_below if exits.heat_faded_below is not None else -np.inf
+    table[HEAT_FOR, s] = exits.heat_faded_s * SECOND
+    table[OPPOSITE, s] = exits.opposite_consensus if exits.opposite_consensus is not None else -np.inf
+    table[LOST_MS, s] = _or_never(exits.feed_lost_s) * 1000.0
+
+
+def clear_levels(table: F8, s: int) -> None:
+    """Forget the position of symbol `s`."""
+    table[:ROWS, s] = np.nan
+    table[SIDE, s] = 0.0
+    table[DONE, s] = 0.0
+
+
+def tier_levels(side: int, entry: Decimal, exits: ExitSettings) -> list[float]:
+    """Prices of the take-profit tiers, nearest first."""
+    return [float(entry * (1 + side * from_float(gain))) for gain, _ in exits.take_profit]
+
+
+def tiers_reached(side: int, levels: list[float], price: float) -> int:
+    """How many tiers a price has reached: a jump takes them all at once."""
+    return sum(1 for level in levels if side * price >= side * level - price * TOUCH)
+
+
+def part_until(exits: ExitSettings, tiers: int) -> Decimal:
+    """Part of the first quantity that is sold once so many tiers were reached; 1 when the parts sum to it."""
+    part = sum((from_float(part) for _, part in exits.take_profit[:tiers]), Decimal(0))
+    return min(part, Decimal(1))
+
+
+def bar_path(side: int, open_: float, high: float, low: float, close: float) -> tuple[float, float, float, float]:
+    """The way a bar is taken to have gone where no ticks prove otherwise: first against the position."""
+    return (open_, low, high, close) if side > 0 else (open_, high, low, close)
+
+
+def level_between(table: F8, s: int, start: float, end: float) -> float | None:
+    """First level a price meets on its way from `start` (exclusive) to `end`: the stop in force or the next tier."""
+    side = float(table[SIDE, s])
+    if side == 0.0 or table[DONE, s] != 0.0:
+        return None
+    if side * end < side * start:
+        level, _ = stop_in_force(table, s)
+        return level if side * end <= side * level < side * start else None
+    target = float(table[TARGET, s])
+    return target if side * start < side * target <= side * end else None
+
+
+def _or_never(value: float | None) -> float:
+    return value if value is not None else np.inf
