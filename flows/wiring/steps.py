@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 import bytewax.operators as op
-from bytewax.dataflow import KeyedStream
-from bytewax.operators import StatefulBatchLogic
+from bytewax.operators import KeyedStream, StatefulBatchLogic
 
 from operators.cut import Cut, CutState
 from operators.slices import ColumnBatch, RawBatch, Slice

@@ -1,0 +1,5 @@
+"""`ember bench`: the budgets of the design, each as a ratio against a bare loop in the same run.
+
+Absolute speeds belong to a machine; ratios travel. Every benchmark runs its bare loop and the real thing alternately on the same data and
+reports both, the best of its rounds.
+"""
