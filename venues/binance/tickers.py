@@ -169,13 +169,13 @@ def _repair(item: Any, ts_recv: int) -> tuple[Row | None, str]:
         if value > 1e24:
             return None, f"{name} is too large"
         numbers.append(value)
-    if numbers[0] == 0.0:
+    c, o, h, l, v, q = numbers
+    if c == 0.0:
         return None, "close is zero"
     stamp = number(item.get("E"))
     if stamp is None or not plausible(int(stamp)):
-        return (symbol, ts_recv, *numbers), "event time missing or bad, replaced by the receive time"  # type:
-        ignore[return-value]
-    return (symbol, nanos(int(stamp)), *numbers), ""  # type: ignore[return-value]
+        return (symbol, ts_recv, c, o, h, l, v, q), "event time missing or bad, replaced by the receive time"
+    return (symbol, nanos(int(stamp)), c, o, h, l, v, q), ""
 
 
 def number(value: Any) -> float | None:

@@ -24,7 +24,7 @@ class Fates(msgspec.Struct, kw_only=True):
 
 
 class Rows(msgspec.Struct, kw_only=True):
-    """Rows of ticker arrays: read = published + dropped + filtered + duplicate. Repaired ones are among the published."""
+    """Rows of ticker arrays: read = published + dropped + filtered + duplicate. Repaired ones are published."""
 
     read: int = 0
     published: int = 0

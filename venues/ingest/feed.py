@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 
 class Backoff:
-    """Waits that double up to a bound, each shortened by a random part, so that many clients do not come back at once."""
+    """Waits that double up to a bound, each shortened by a random part: many clients must not come back at once."""
 
     def __init__(self, settings: IngestSettings, seed: int | None = None) -> None:
         self._settings = settings
