@@ -17,12 +17,15 @@ QUEUE_LIMIT = 50_000  # messages; a client that lags further behind is cut off
 class Connection:
     """One websocket with its subscriptions. `combined` wraps each event as {"stream", "data"}."""
 
-    def __init__(self, socket: web.WebSocketResponse, combined: bool) -> None:
+    def __init__(
+        self, socket: web.WebSocketResponse, combined: bool, transport: asyncio.Transport | None = None
+    ) -> None:
         self.socket = socket
         self.combined = combined
         self.streams: dict[str, None] = {}
         self.queue: asyncio.Queue[str | None] = asyncio.Queue()
         self.closing = False
+        self._transport = transport
 
     def put(self, text: str) -> None:
         """Queue `text`; a full queue ends the connection."""
@@ -36,6 +39,13 @@ class Connection:
     def end(self) -> None:
         """Close after what is queued has been sent."""
         self.closing = True
+        self.queue.put_nowait(None)
+
+    def cut(self) -> None:
+        """Tear the connection down without a closing handshake."""
+        self.closing = True
+        if self._transport is not None:
+            self._transport.abort()
         self.queue.put_nowait(None)
 
     async def write(self, code: int = 1000) -> None:

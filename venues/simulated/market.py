@@ -47,15 +47,22 @@ class GeneratedMarket:
         if settings.history_days:
             first = begin_s - 86_400 * settings.history_days
             hours, _ = draw_history(universe, rng, first, 3600, 24 * settings.history_days, before, [])
-        self.tape = Tape(universe, start_s, minutes, hours)
+        begin = start_s // 60 * 60
+        self.tape = Tape(universe, begin, minutes, hours)
         self.ladder = Ladder(universe, seed)
         self.generator = Generator(universe, end, seed)
         self.schedule = Schedule(settings, universe, seed, start_s)
         self.listings = self._plan_listings(settings, seed, start_s)
         self.past = past
-        self.second = start_s  # the running second
+        self.second = begin  # the running second
         self.step_index = 0  # of the running second; its quotes are in force
         self.batch: Second = self._next()
+        self.trades()
+        # The running minute has begun already: its seconds up to the start are made now.
+        while self.second < start_s:
+            self.close_step()
+            self.advance()
+            self.trades()
 
     def _plan_listings(self, settings: GeneratedMarketSettings, seed: int, start_s: int) -> list[Listing]:
         rng = np.random.default_rng([seed, 5])
@@ -118,6 +125,13 @@ class GeneratedMarket:
         return self.tape.apply(
             batch.second, batch.row[part], batch.ms[part], batch.price[part], batch.lots[part], batch.maker[part]
         )
+
+    def close_step(self) -> None:
+        """Close second and minute where the step in force ends them."""
+        if self.step_index == STEPS - 1:
+            _, minute_ends = self.tape.close_second(self.second)
+            if minute_ends:
+                self.tape.close_minute()
 
     def advance(self) -> None:
         """Go to the next step of 100 ms; at the end of a second, the second must have been closed on the tape."""

@@ -38,6 +38,10 @@ class Parameters:
     def __contains__(self, name: str) -> bool:
         return name in self._values
 
+    def texts(self) -> dict[str, str]:
+        """Return all parameters as texts."""
+        return dict(self._values)
+
     def get(self, name: str) -> str | None:
         """Return a text as sent, None when absent or empty."""
         return self._values.get(name) or None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 import numpy as np
 
@@ -9,7 +11,6 @@ from venues.simulated.bars import close_time
 from venues.simulated.generator import STEP_MS, STEPS
 from venues.simulated.hub import Hub
 from venues.simulated.market import GeneratedMarket
-from venues.simulated.matching import MatchingEngine
 from venues.simulated.streams import parse_stream
 from venues.simulated.tape import PublicTrade
 from venues.simulated.universe import Ints
@@ -48,18 +49,17 @@ class Publisher:
     candles. Only streams with listeners cost anything beyond the step itself.
     """
 
-    def __init__(self, market: GeneratedMarket, hub: Hub, engine: MatchingEngine) -> None:
+    def __init__(self, market: GeneratedMarket, hub: Hub) -> None:
         self.market = market
         self.payloads = Payloads(market.universe)
         self._hub = hub
-        self._engine = engine
+        self.on_step: Callable[[list[PublicTrade]], None] = lambda trades: None  # resting orders are matched here
         self._wanted: dict[str, dict[int, list[str]]] = {}  # kind -> row -> names
         self._arguments: dict[str, str] = {}
         self._quotes: dict[int, tuple[int, int, int, int]] = {}
         self._tracks: dict[str, DepthTrack] = {}
         self._ladders: dict[int, list[tuple[Ints, Ints]]] = {}
         hub.changed = self.listen
-        market.trades()
 
     def listen(self) -> None:
         """Take over the hub's current streams."""
@@ -90,7 +90,7 @@ class Publisher:
         trades = market.trades()
         for trade in trades:
             self.send_trade(trade, event_ms)
-        self._engine.on_step(trades)
+        self.on_step(trades)
         self._send_quotes()
         self._send_depth(event_ms)
         if market.step_index == STEPS - 1:

@@ -21,8 +21,9 @@ _TOO_MANY = "Too many requests"
 class Keeper:
     """Keep one websocket by the exchange's rules: pings with a payload, pongs in time, inbound limit, lifetime."""
 
-    def __init__(self, socket: web.WebSocketResponse, settings: SimulatorSettings) -> None:
+    def __init__(self, socket: web.WebSocketResponse, settings: SimulatorSettings, limited: bool = True) -> None:
         self._socket = socket
+        self._limited = limited
         self._settings = settings
         self._inbound: deque[float] = deque(maxlen=settings.inbound_per_second + 1)
         self._pings: dict[bytes, float] = {}
@@ -31,7 +32,7 @@ class Keeper:
         """Count an inbound message; False when there were too many within a second."""
         now = time.monotonic()
         self._inbound.append(now)
-        return len(self._inbound) <= self._settings.inbound_per_second or now - self._inbound[0] >= 1.0
+        return not self._limited or len(self._inbound) <= self._settings.inbound_per_second or now - self._inbound[0] >= 1.0
 
     def pong(self, payload: bytes) -> None:
         """Take a pong; only a copy of a ping's payload counts."""
@@ -101,7 +102,7 @@ class MarketSockets:
             return web.Response(status=400, text="expected a websocket handshake")
         await socket.prepare(request)
         keeper = Keeper(socket, self._settings)
-        connection = Connection(socket, combined)
+        connection = Connection(socket, combined, request.transport)
         self._hub.join(connection, [name for name in names if parse_stream(name)][: self._settings.streams_per_connection])
         writer = asyncio.create_task(connection.write())
         keeping = asyncio.create_task(keeper.run())
