@@ -49,6 +49,7 @@ class Publisher:
         self._timeout_s = settings.delivery_timeout_ms / 1000
         self._key = market.encode()
         self._letters = 0
+        self._offset = 0
         self._producer = Producer(
             {
                 "bootstrap.servers": settings.address,
@@ -69,9 +70,9 @@ class Publisher:
         """Messages produced and not yet acknowledged."""
         return self.produced - self.delivered
 
-    async def open(self, first: Heartbeat) -> None:
+    async def open(self, first: Heartbeat) -> int:
         """Append a first heartbeat and wait until it is acknowledged: an idempotent producer needs up to a second
-        for that.
+        for that. Returns its offset: 0 means that the log is new.
 
         Raises BrokerError when no broker answers.
         """
@@ -87,6 +88,7 @@ class Publisher:
                     "or set broker.address"
                 )
             await asyncio.sleep(0.01)
+        return self._offset
 
     def append(self, event: LogEvent, partition: int | None = None, market: str | None = None) -> None:
         """Append one event, to this market's partition unless another is named."""
@@ -157,6 +159,7 @@ class Publisher:
             )
             return
         self.delivered += 1
+        self._offset = message.offset()
 
     def _told(self, error: KafkaError) -> None:
         if error.fatal():

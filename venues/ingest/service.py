@@ -100,15 +100,15 @@ class Ingest:
     async def run(self, ready: Callable[[], None] | None = None) -> None:
         """Run until `stop`. `ready` is called as soon as the log takes messages."""
         loop = asyncio.get_running_loop()
-        previous = read_status(self._folder)
-        if previous is not None and previous.market == MARKET and 0 < self.started - previous.ts < LONGEST_ABSENCE_NS:
-            self.intake.missed(previous.ts, "ingest was not running")
         follower = WatchlistFollower(
             self.settings.broker.address,
             MARKET,
             lambda symbols: _soon(loop, lambda: self.watch(symbols)),
         )
-        await self.publisher.open(self._heartbeat())
+        previous = read_status(self._folder)
+        offset = await self.publisher.open(self._heartbeat())
+        if offset > 0 and previous is not None and 0 < self.started - previous.ts < LONGEST_ABSENCE_NS:
+            self.intake.missed(previous.ts, "ingest was not running")
         follower.start()
         if ready is not None:
             ready()
@@ -250,13 +250,6 @@ class Ingest:
 
 def serve(settings: Settings, *, ready: Callable[[], None] | None = None) -> None:
     """Run ingest until SIGTERM or SIGINT, then deliver what was appended and return. Raises as `Ingest` does."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ]
-    )
     asyncio.run(_serve(settings, ready))
 
 
