@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
-UnixNanos: TypeAlias = int
+UnixNanos = Annotated[int, msgspec.Meta(ge=0, le=2**62)]  # UTC
 Positive = Annotated[float, msgspec.Meta(gt=0.0)]
 NonNegative = Annotated[float, msgspec.Meta(ge=0.0)]
 Symbol = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]

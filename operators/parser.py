@@ -76,6 +76,15 @@ def _integer(buffer: Any, at: int, end: int) -> tuple[int, int]:
 
 
 @kernel
+def _time(buffer: Any, at: int, end: int) -> tuple[int, int]:
+    """Like `_integer`, for a time: 0..2**62."""
+    value, at = _integer(buffer, at, end)
+    if value < 0 or value > 4611686018427387904:
+        return 0, -1
+    return value, at
+
+
+@kernel
 def _ratio(mantissa: Any, power: int) -> float:
     """mantissa / 10**power, rounded half to even; mantissa > 0 is uint64 below 2**62, power 1..18."""
     divisor = _TEN_INT[power]
@@ -245,7 +254,7 @@ def parse(
         letter2 = buffer[at + 10]
         if letter == 0x74 and letter2 == 0x72:  # "tr"
             p = _literal(buffer, at, end, _P_TRADE)
-            recv, p = _integer(buffer, p, end)
+            recv, p = _time(buffer, p, end)
             p = _literal(buffer, p, end, _K_SYMBOL)
             name = p
             stop = _name_end(buffer, p, end)
@@ -260,7 +269,7 @@ def parse(
             p = _literal(buffer, p, end, _K_TRADE_ID)
             trade_id, p = _integer(buffer, p, end)
             p = _literal(buffer, p, end, _K_TS_EVENT)
-            event, p = _integer(buffer, p, end)
+            event, p = _time(buffer, p, end)
             if p != end - 1 or not price > 0.0 or not quantity > 0.0 or (side != 1 and side != -1):
                 return SLOW, message, row, count
             number = intern(buffer, name, stop, names, lengths, table, count)
@@ -281,7 +290,7 @@ def parse(
             seen[1] += 1
         elif letter == 0x71:  # "q"
             p = _literal(buffer, at, end, _P_QUOTE)
-            recv, p = _integer(buffer, p, end)
+            recv, p = _time(buffer, p, end)
             p = _literal(buffer, p, end, _K_SYMBOL)
             name = p
             stop = _name_end(buffer, p, end)
@@ -296,7 +305,7 @@ def parse(
             p = _literal(buffer, p, end, _K_ASK_SIZE)
             ask_size, p = _number(buffer, p, end)
             p = _literal(buffer, p, end, _K_TS_EVENT)
-            event, p = _integer(buffer, p, end)
+            event, p = _time(buffer, p, end)
             if p != end - 1:
                 return SLOW, message, row, count
             number = intern(buffer, name, stop, names, lengths, table, count)
@@ -317,7 +326,7 @@ def parse(
             seen[2] += 1
         elif letter == 0x68:  # "h"
             p = _literal(buffer, at, end, _P_HEARTBEAT)
-            recv, p = _integer(buffer, p, end)
+            recv, p = _time(buffer, p, end)
             p = _literal(buffer, p, end, _K_SEQUENCE)
             sequence, p = _integer(buffer, p, end)
             if p != end - 1:
@@ -335,7 +344,7 @@ def parse(
             seen[0] += 1
         elif letter == 0x74 and letter2 == 0x69:  # "ti"
             p = _literal(buffer, at, end, _P_TICKERS)
-            recv, p = _integer(buffer, p, end)
+            recv, p = _time(buffer, p, end)
             p = _literal(buffer, p, end, _K_ROWS)
             if p < 0:
                 return SLOW, message, row, count
@@ -353,7 +362,7 @@ def parse(
                     if stop < 0 or stop + 2 >= end or buffer[stop + 1] != COMMA:
                         bad = True
                         break
-                    event, p = _integer(buffer, stop + 2, end)
+                    event, p = _time(buffer, stop + 2, end)
                     a = b = c = d = 0.0
                     for column in range(6):
                         if p < 0 or p >= end or buffer[p] != COMMA:
