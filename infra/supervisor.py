@@ -48,6 +48,7 @@ class Unit(Protocol):
 
     name: str
     ready_within_s: float
+    takes_along: bool  # its death makes all later units start anew
 
     def start(self) -> None:
         """Start it; does not wait. Raises EmberlineError if it cannot be."""
@@ -75,6 +76,7 @@ class ChildProcess:
     """A child in its own process group, its output in `log`, its record beside the supervisor's.
 
     ready_when: asked until it says True; a child without one is ready once it has lived `settle_s` seconds.
+    clear_before: a file that an earlier run may have left, removed before each start.
     """
 
     def __init__(
@@ -86,16 +88,19 @@ class ChildProcess:
         env: Mapping[str, str] | None = None,
         ready_when: Callable[[], bool] | None = None,
         ready_within_s: float = 60.0,
+        clear_before: Path | None = None,
         settle_s: float = 1.0,
         stop_within_s: float = 15.0,
         about: str = "",
     ) -> None:
         self.name = name
         self.ready_within_s = ready_within_s
+        self.takes_along = False
         self.log = folder / "log" / f"{name}.log"
         self._command = list(command)
         self._env = dict(env or {})
         self._ready_when = ready_when
+        self._clear_before = clear_before
         self._settle_s = settle_s
         self._stop_within_s = stop_within_s
         self._about = about
@@ -110,6 +115,8 @@ class ChildProcess:
         if left_behind is not None:
             stop_process(left_behind, self._stop_within_s)
         rotate(self.log)
+        if self._clear_before is not None:
+            self._clear_before.unlink(missing_ok=True)
         self._process = start_detached(self._command, self.log, {"PYTHONUNBUFFERED": "1", **self._env})
         self._started = time.monotonic()
         with contextlib.suppress(psutil.NoSuchProcess):  # it may be gone again already: `alive` tells
@@ -204,6 +211,11 @@ class Supervisor:
         """Leave `start` or `run` at the next look; usable as a signal handler."""
         self._stopping.set()
 
+    @property
+    def stopping(self) -> bool:
+        """Whether a stop was asked for."""
+        return self._stopping.is_set()
+
     def status(self) -> list[UnitStatus]:
         """All units as they stand."""
         return [
@@ -246,6 +258,8 @@ class Supervisor:
         while not self._stopping.is_set() and (ends is None or time.monotonic() < ends):
             for kept in self._kept:
                 self._look(kept)
+                if kept.unit.takes_along and kept.state is not State.UP:
+                    break  # the later ones follow from it
             time.sleep(POLL_S)
 
     def stop(self) -> bool:
@@ -282,6 +296,15 @@ class Supervisor:
             wait = BACKOFF_MAX_S
         kept.again_at = now + wait
         self._enter(kept, State.FAILING if looping else State.WAITING, f"{kept.unit.last_words()}; again in {wait:g} s")
+        if kept.unit.takes_along:
+            self._take_along(kept)
+
+    def _take_along(self, dead: _Kept) -> None:
+        for kept in reversed(self._kept[self._kept.index(dead) + 1 :]):
+            if kept.state is not State.STOPPED:
+                kept.unit.stop()
+                kept.again_at = dead.again_at
+                self._enter(kept, State.WAITING, f"{dead.unit.name} starts anew")
 
     def _launch(self, kept: _Kept) -> None:
         kept.unit.start()

@@ -107,6 +107,16 @@ def _set_sizes(client: AdminClient, topics: list[Topic]) -> None:
         future.result(TIMEOUT_S)
 
 
+def ensure_topics(address: str, topics: Iterable[Topic]) -> list[str]:
+    """Create only what a foreign broker lacks, replicated as it likes; what is there is its keeper's business.
+
+    Returns the names created. Raises BrokerError.
+    """
+    present = existing_topics(address)
+    missing = [topic for topic in topics if topic.name not in present]
+    return create_topics(address, missing, replication=-1) if missing else []
+
+
 def recreate_topics(address: str, topics: Iterable[Topic]) -> None:
     """Delete every topic but Kafka's own, with all messages, and create the table's anew. Raises BrokerError."""
     client = admin(address)
