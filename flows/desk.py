@@ -20,6 +20,7 @@ from contracts.settings import Settings
 from contracts.settings.root import DeskSettings
 from flows.wiring.steps import cut, step
 from operators.cut import Cut
+from operators.execute import Execute
 from operators.focus import Focus
 from operators.frame import Frame
 from operators.freshness import FreshnessGate
@@ -34,7 +35,8 @@ def build(settings: Settings, source: Source[Any], facts: Sink[Any]) -> Dataflow
     slices = cut("cut", log, lambda market: cutter(settings, market))
     framed = step("frame", slices, of(Frame))
     fresh = step("freshness", framed, of(FreshnessGate))
-    focused = step("focus", fresh, of(Focus))
+    executed = step("execute", fresh, of(Execute))
+    focused = step("focus", executed, of(Focus))
     op.output("facts", focused, facts)
     return flow
 
