@@ -64,7 +64,7 @@ class SimulatorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     recording_waits: bool = True  # the recording starts with the first subscriber
     recording_wait_ms: Count = 300  # and this long after the last change of subscriptions
     api_key_env: str = "EMBER_SIMULATOR_API_KEY"
-    api_secret_env: str = "EMBER_SIMULATOR_API_SECRET"
+    api_secret_env: str = "EMBER_SIMULATOR_API_SECRET"  # noqa: S105 - a variable's name
     ed25519_public_key_env: str = "EMBER_SIMULATOR_ED25519_PUBLIC_KEY"  # PEM, for session.logon
     balances: dict[str, str] = msgspec.field(default_factory=lambda: {"USDT": "100000", "BTC": "1", "BNB": "20"})
     maker_fee: Share = 0.001

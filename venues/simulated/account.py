@@ -40,7 +40,11 @@ class Account:
     def balances(self, omit_zero: bool = False) -> list[dict[str, str]]:
         """Return `balances` of GET account."""
         return [
-            {"asset": asset, "free": amount(self.free.get(asset, Decimal(0))), "locked": amount(self.locked.get(asset, Decimal(0)))}
+            {
+                "asset": asset,
+                "free": amount(self.free.get(asset, Decimal(0))),
+                "locked": amount(self.locked.get(asset, Decimal(0))),
+            }
             for asset in sorted({*self.free, *self.locked})
             if not omit_zero or self.free.get(asset) or self.locked.get(asset)
         ]

@@ -84,7 +84,7 @@ class BarWindow:
         self._begin, self._end, self.first_s = 0, len(bars), open_s
 
     def column(self, row: int, first_s: int, last_s: int) -> tuple[int, Ints]:
-        """Return the opening of the first, and the bars (B, COLUMNS), of one symbol with first_s <= opening <= last_s."""
+        """Return one symbol's bars (B, COLUMNS) that open within first_s..last_s, and the first one's opening."""
         low = max(0, -(-(first_s - self.first_s) // self.step_s))
         high = min(len(self), (last_s - self.first_s) // self.step_s + 1)
         return self.first_s + low * self.step_s, self.bars[low : max(low, high), :, row]
@@ -114,7 +114,7 @@ def merge(openings: list[int], bars: Ints, interval: str) -> list[tuple[int, Int
 def to_hours(minutes: Ints) -> Ints:
     """Join minutes (60 H, COLUMNS, S) into hours (H, COLUMNS, S)."""
     split = minutes.reshape(-1, 60, COLUMNS, minutes.shape[2])
-    hours = split.sum(axis=1)
+    hours: Ints = split.sum(axis=1)
     traded = split[:, :, COUNT] > 0
     first = traded.argmax(axis=1)[:, None]
     hours[:, OPEN] = np.take_along_axis(split[:, :, OPEN], first, axis=1)[:, 0]

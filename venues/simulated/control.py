@@ -79,7 +79,8 @@ class Control:
                     for episode in market.generator.episodes
                 ],
                 "listings": [
-                    {"symbol": names[x.row], "announced_s": x.announced_s, "trades_s": x.trades_s} for x in market.listings
+                    {"symbol": names[x.row], "announced_s": x.announced_s, "trades_s": x.trades_s}
+                    for x in market.listings
                 ],
             }
         return value

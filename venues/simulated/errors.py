@@ -1,6 +1,6 @@
 """Refusals in the exchange's words.
 
-    VenueError(status, code, text) -> HTTP <status> {"code": <code>, "msg": <text>}
+VenueError(status, code, text) -> HTTP <status> {"code": <code>, "msg": <text>}
 """
 
 from __future__ import annotations
@@ -46,8 +46,14 @@ WOULD_MATCH = (-2010, "Order would immediately match and take.")
 MARKET_CLOSED = (-2010, "Market is closed.")
 UNKNOWN_CANCEL = (-2011, "Unknown order sent.")
 UNKNOWN_QUERY = (-2013, "Order does not exist.")
-TOO_MUCH_WEIGHT = (-1003, "Too much request weight used; current limit is {limit} request weight per 1 MINUTE. "
-                   "Please use WebSocket Streams for live updates to avoid polling the API.")  # fmt: skip
-BANNED = (-1003, "Way too much request weight used; IP banned until {until}. "
-          "Please use WebSocket Streams for live updates to avoid bans.")  # fmt: skip
+_TOO_MUCH = (
+    "Too much request weight used; current limit is {limit} request weight per 1 MINUTE. "
+    "Please use WebSocket Streams for live updates to avoid polling the API."
+)
+_BANNED = (
+    "Way too much request weight used; IP banned until {until}. "
+    "Please use WebSocket Streams for live updates to avoid bans."
+)
+TOO_MUCH_WEIGHT = (-1003, _TOO_MUCH)
+BANNED = (-1003, _BANNED)
 TOO_MANY_ORDERS = (-1015, "Too many new orders; current limit is {limit} orders per {interval}.")

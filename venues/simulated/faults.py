@@ -19,7 +19,8 @@ class Fault(StrEnum):
     drop_sockets cuts all market streams at once; shutdown_notice announces it first (`serverShutdown`). freeze_feed
     keeps sockets open and silent. dirty_frames sends broken frames among the good ones. slow_answers delays REST.
     rate_limit answers 429, ban answers 418. lost_ack takes an order and never answers; error_after_accept takes it and
-    answers 503, timeout_after_accept -1007. duplicate_reports and reorder_reports touch user events. clock_skew moves the exchange's clock.
+    answers 503, timeout_after_accept -1007. duplicate_reports and reorder_reports touch user events. clock_skew
+    moves the exchange's clock.
     """
 
     DROP_SOCKETS = "drop_sockets"

@@ -78,7 +78,9 @@ class Generator:
         own = rng.standard_normal((STEPS, size))
         fat = rng.random(size) < 0.01
         moves = (
-            (0.55 * factors[:, :1]) * universe.beta + 0.35 * factors[:, 1:][:, universe.sector] + (0.75 + 2.0 * fat) * own
+            (0.55 * factors[:, :1]) * universe.beta
+            + 0.35 * factors[:, 1:][:, universe.sector]
+            + (0.75 + 2.0 * fat) * own
         ) * sigma + drift / STEPS
         moves[:, 0] = 0.75 * sigma[0] * factors[:, 0] + 0.25 * sigma[0] * own[:, 0] + drift[0] / STEPS
         path = self._log_price + np.cumsum(moves, axis=0)
@@ -113,9 +115,9 @@ class Generator:
         self._log_activity = _TEN_MINUTE_DECAY * self._log_activity + 0.022 * (0.4 * noise[0] + 0.9 * noise[1])
         self._market_volatility = _HALF_HOUR_DECAY * self._market_volatility + 0.006 * float(rng.standard_normal())
 
-    def _quotes(self, path: Floats, volatility: Floats, listed: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> tuple[
-        Ints, Ints
-    ]:
+    def _quotes(
+        self, path: Floats, volatility: Floats, listed: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    ) -> tuple[Ints, Ints]:
         middle = np.exp(path) / self._tick
         half = middle * self.universe.half_spread * np.clip(volatility, 0.7, 5.0)
         bid = np.maximum(np.floor(middle - half), 1.0).astype(np.int64)

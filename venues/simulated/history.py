@@ -24,7 +24,12 @@ from venues.simulated.universe import SECTORS, Floats, Ints, Universe
 
 
 def draw_history(
-    universe: Universe, rng: np.random.Generator, first_s: int, step_s: int, count: int, end_log_price: Floats,
+    universe: Universe,
+    rng: np.random.Generator,
+    first_s: int,
+    step_s: int,
+    count: int,
+    end_log_price: Floats,
     episodes: list[Episode],
 ) -> tuple[Ints, Floats]:
     """Draw `count` bars of `step_s` seconds whose last close is `end_log_price`.
@@ -48,7 +53,7 @@ def draw_history(
     path = np.cumsum(moves, axis=0)
     begin = end_log_price - path[-1]
     path += begin
-    hours = np.array([intraday(s) for s in seconds])[:, None]
+    hours = np.array([intraday(float(s)) for s in seconds])[:, None]
     activity = np.exp(0.35 * _smooth(rng, count, 1 + int(1200 / step_s)))[:, None] * hours * busier
     bars = _bars(universe, rng, path, moves, sigma * volatility, activity * step_s)
     return bars, begin
@@ -75,7 +80,7 @@ def _smooth(rng: np.random.Generator, count: int, length: int) -> Floats:
     """Return standard normal noise with a memory of `length` steps."""
     weights = 0.5 ** (np.arange(4 * length) / length)
     noise = np.convolve(rng.standard_normal(count + len(weights) - 1), weights, mode="valid")
-    return noise / np.sqrt((weights**2).sum())
+    return np.asarray(noise / np.sqrt((weights**2).sum()))
 
 
 def _bars(
@@ -100,7 +105,9 @@ def _bars(
     lots = np.rint(trades * mean * spread / (close * tick * lot)).astype(np.int64)
     lots = np.where(trades > 0, np.maximum(lots, trades), 0)
     typical = (opened + high + low + close) / 4.0
-    share = np.clip(0.5 + 0.15 * np.tanh(moves / np.maximum(sigma, 1e-12)) + rng.normal(0, 0.05, close.shape), 0.05, 0.95)
+    share = np.clip(
+        0.5 + 0.15 * np.tanh(moves / np.maximum(sigma, 1e-12)) + rng.normal(0, 0.05, close.shape), 0.05, 0.95
+    )
     bars = np.zeros((count, COLUMNS, size), dtype=np.int64)
     bars[:, OPEN], bars[:, HIGH], bars[:, LOW], bars[:, CLOSE] = opened, high, low, close
     bars[:, VOLUME], bars[:, COUNT], bars[:, FIRST_ID] = lots, trades, -1

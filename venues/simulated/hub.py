@@ -119,5 +119,7 @@ class Hub:
 
     async def room(self, limit: int = 5_000) -> None:
         """Wait until no connection has more than `limit` messages queued."""
-        while any(connection.queue.qsize() > limit and not connection.closing for connection in self.connections):
+        while any(  # noqa: ASYNC110 - queues have no event for "shorter than"
+            connection.queue.qsize() > limit and not connection.closing for connection in self.connections
+        ):
             await asyncio.sleep(0.002)

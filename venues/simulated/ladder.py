@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from venues.simulated.universe import Floats, Ints, Universe
 
@@ -14,12 +15,11 @@ _REFRESH_STEPS = 40  # a level's quantity changes about every four seconds
 def _hash(*parts: Ints | int) -> Floats:
     """Return uniform numbers in (0, 1) that depend on the parts alone (the finaliser of splitmix64)."""
     with np.errstate(over="ignore"):
-        x = np.uint64(0x9E3779B97F4A7C15)
+        x: NDArray[np.uint64] = np.asarray(np.uint64(0x9E3779B97F4A7C15))
         for part in parts:
             x = (np.asarray(part).astype(np.uint64) + x) * np.uint64(0xBF58476D1CE4E5B9)
-            x = x ^ (x >> np.uint64(31))
-            x = x * np.uint64(0x94D049BB133111EB)
-            x = x ^ (x >> np.uint64(29))
+            x = (x ^ (x >> np.uint64(31))) * np.uint64(0x94D049BB133111EB)
+            x = np.asarray(x ^ (x >> np.uint64(29)))
     return np.asarray(((x >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53)
 
 
@@ -44,9 +44,10 @@ class Ladder:
         phase = (_hash(self._seed, row, price) * _REFRESH_STEPS).astype(np.int64)
         epoch = (step + phase) // _REFRESH_STEPS
         uniform = _hash(self._seed + 1 + side, row, price, epoch)
-        distance = np.abs(price - best) / np.maximum(price, 1) * 1e3  # tenths of a percent
-        lots = self._base[row] * -np.log(uniform) * (1.0 + np.minimum(distance, 20.0))
-        return np.maximum(np.rint(lots), 1.0).astype(np.int64)
+        # Whole tenths of a percent: a level changes when it changes its tenth, not with every move of the best.
+        distance = np.abs(price - best) * 1000 // np.maximum(price, 1)
+        lots: Floats = self._base[row] * -np.log(uniform) * (1.0 + np.minimum(distance, 20.0))
+        return np.asarray(np.maximum(np.rint(lots), 1.0), dtype=np.int64)
 
     def side(self, row: int, best: int, side: int, step: int, levels: int = LEVELS) -> tuple[Ints, Ints]:
         """Return prices and lots of one side (0 bids, 1 asks), best first; empty where the symbol is not quoted."""
@@ -57,9 +58,7 @@ class Ladder:
         near = near[(_hash(self._seed + 7, row, near) < 0.55) | (near == best)]
         grid = int(self._grid[row])
         beyond = best + sign * _NEAR
-        first = (beyond // grid + 1) * grid if side else -(-beyond // grid - 1) * grid if grid > 1 else beyond
-        if not side and grid > 1:
-            first = (beyond - 1) // grid * grid
+        first = beyond // grid * grid + grid if side else (beyond - 1) // grid * grid
         far = first + sign * grid * np.arange(levels)
         prices = np.concatenate([near, far])[:levels]
         prices = prices[prices > 0]

@@ -35,7 +35,9 @@ class GeneratedMarket:
     """
 
     def __init__(self, settings: GeneratedMarketSettings, symbols: int, seed: int, start_s: int) -> None:
-        self.universe: Universe = build_universe(symbols, settings.listings if settings.listing_every_s else 0, seed, start_s)
+        self.universe: Universe = build_universe(
+            symbols, settings.listings if settings.listing_every_s else 0, seed, start_s
+        )
         universe = self.universe
         rng = np.random.default_rng([seed, 4])
         begin_s = (start_s - 60 * settings.history_minutes) // 3600 * 3600
@@ -123,7 +125,12 @@ class GeneratedMarket:
         batch = self.batch
         part = slice(int(batch.bounds[self.step_index]), int(batch.bounds[self.step_index + 1]))
         return self.tape.apply(
-            batch.second, batch.row[part], batch.ms[part], batch.price[part], batch.lots[part], batch.maker[part]
+            batch.second,
+            batch.row[part],
+            batch.ms[part],
+            batch.price[part],
+            batch.lots[part],
+            batch.maker[part].astype(np.int64),
         )
 
     def close_step(self) -> None:

@@ -16,6 +16,10 @@ from venues.simulated.orders import Fill, Order, OrderPayloads, OrderType, Side,
 from venues.simulated.tape import PublicTrade
 
 
+def _unheard(trade: PublicTrade, event_ms: int) -> None:
+    """Stand in for a publisher."""
+
+
 class MatchingEngine:
     """Match in price-time order.
 
@@ -30,7 +34,7 @@ class MatchingEngine:
         report: Callable[[dict[str, Any]], None],
     ) -> None:  # fmt: skip
         self.orders: dict[int, Order] = {}
-        self.publish: Callable[[PublicTrade, int], None] = lambda trade, event_ms: None
+        self.publish: Callable[[PublicTrade, int], None] = _unheard
         self._market = market
         self._account = account
         self._payloads = payloads
@@ -76,14 +80,26 @@ class MatchingEngine:
             if kind is OrderType.LIMIT_MAKER and matches:
                 raise VenueError(*WOULD_MATCH)
             value = price * lots
-        asset, needed = (self._base(row), self._quantity(row, lots)) if side is Side.SELL else ("USDT", self._value(row, value))
+        asset, needed = (
+            (self._base(row), self._quantity(row, lots)) if side is Side.SELL else ("USDT", self._value(row, value))
+        )
         self._account.lock(asset, needed)
         if test:
             self._account.release(asset, needed)
             return None
         now = self._market.now_ms
         order = Order(
-            self._next_id, row, client_id or f"sim-{self._next_id}", side, kind, time_in_force, price, lots, quote, now, now
+            self._next_id,
+            row,
+            client_id or f"sim-{self._next_id}",
+            side,
+            kind,
+            time_in_force,
+            price,
+            lots,
+            quote,
+            now,
+            now,
         )
         self._next_id += 1
         self.orders[order.order_id] = self._by_client[row, order.client_id] = order
@@ -153,7 +169,7 @@ class MatchingEngine:
                 self._position(order)
 
     def _plan(self, row: int, side: Side, limit: int, lots: int, quote: Decimal) -> list[tuple[int, int]]:
-        """Return the levels (ticks, lots) that an order of `lots`, or worth `quote`, would take up to `limit` (0: any)."""
+        """Return the levels (ticks, lots) that an order of `lots`, or worth `quote`, takes up to `limit` (0: any)."""
         if self._taken_second != self._market.second:
             self._taken.clear()
             self._taken_second = self._market.second

@@ -96,11 +96,11 @@ class OrderPayloads:
 
     def lot_decimals(self, row: int) -> int:
         """Return the digits after the point of a lot."""
-        return self._payloads.lot_decimals[row]
+        return int(self._payloads.lot_decimals[row])
 
     def quote_decimals(self, row: int) -> int:
         """Return the digits after the point of ticks x lots."""
-        return self._payloads.quote_decimals[row]
+        return int(self._payloads.quote_decimals[row])
 
     def _core(self, order: Order) -> dict[str, Any]:
         wire = self._payloads
@@ -205,8 +205,8 @@ class OrderPayloads:
         wire, row = self._payloads, order.row
         zero = amount(Decimal(0))
         report = {
-            "e": "executionReport", "E": event_ms, "s": wire.names[row], "c": cancel_id or order.client_id, "S": order.side,
-            "o": order.type, "f": order.time_in_force, "q": wire.quantity(row, order.lots),
+            "e": "executionReport", "E": event_ms, "s": wire.names[row], "c": cancel_id or order.client_id,
+            "S": order.side, "o": order.type, "f": order.time_in_force, "q": wire.quantity(row, order.lots),
             "p": wire.price(row, order.price), "P": zero, "F": zero, "g": -1, "C": order.client_id if cancel_id else "",
             "x": execution, "X": order.status, "r": "NONE", "i": order.order_id,
             "l": wire.quantity(row, fill.lots) if fill else zero, "z": wire.quantity(row, order.executed),

@@ -84,7 +84,8 @@ class PublicApi:
         rows, single = self._rows(parameters)
         tape = self._market.tape
         answers = [
-            {"symbol": self._payloads.names[row], "price": self._payloads.price(row, int(tape.last[row]))} for row in rows
+            {"symbol": self._payloads.names[row], "price": self._payloads.price(row, int(tape.last[row]))}
+            for row in rows
         ]
         return answers[0] if single else answers
 

@@ -16,6 +16,8 @@ from venues.simulated.tape import PublicTrade
 from venues.simulated.universe import Ints
 from venues.simulated.wire import Payloads
 
+WHOLE_MARKET = -1  # the row of streams without a symbol
+
 
 def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
@@ -42,6 +44,10 @@ class DepthTrack:
         return out
 
 
+def _nothing_rests(trades: list[PublicTrade]) -> None:
+    """Stand in for a matching engine."""
+
+
 class Publisher:
     """Step the market, match what rests in it, and send what changed.
 
@@ -53,7 +59,7 @@ class Publisher:
         self.market = market
         self.payloads = Payloads(market.universe)
         self._hub = hub
-        self.on_step: Callable[[list[PublicTrade]], None] = lambda trades: None  # resting orders are matched here
+        self.on_step: Callable[[list[PublicTrade]], None] = _nothing_rests  # resting orders are matched here
         self._wanted: dict[str, dict[int, list[str]]] = {}  # kind -> row -> names
         self._arguments: dict[str, str] = {}
         self._quotes: dict[int, tuple[int, int, int, int]] = {}
@@ -68,7 +74,7 @@ class Publisher:
             stream = parse_stream(name)
             if stream is None:
                 continue
-            row = self.market.universe.row.get(stream.symbol, -1)
+            row = self.market.universe.row.get(stream.symbol, WHOLE_MARKET)
             if row >= 0 or name.startswith("!"):
                 self._wanted.setdefault(stream.kind, {}).setdefault(row, []).append(name)
                 self._arguments[name] = stream.argument
@@ -129,7 +135,8 @@ class Publisher:
                     continue
                 event = {
                     "e": "depthUpdate", "E": event_ms, "s": self.market.universe.names[row], "U": track.update_id + 1,
-                    "u": self.market.update_id, "b": self.payloads.levels(row, *bids), "a": self.payloads.levels(row, *asks),
+                    "u": self.market.update_id, "b": self.payloads.levels(row, *bids),
+                    "a": self.payloads.levels(row, *asks),
                 }  # fmt: skip
                 track.update_id = self.market.update_id
                 self._hub.send(name, _json(event))
@@ -155,9 +162,9 @@ class Publisher:
         if rows and any(kind.startswith("!miniTicker") or kind == "miniTicker" for kind in wanted):
             tickers = self.payloads.mini_tickers(rows, day, event_ms)
             whole = "[" + ",".join(tickers) + "]"
-            for kind, names in wanted.items():
+            for kind, by_row in wanted.items():
                 if kind.startswith("!miniTicker"):
-                    for name in names[-1]:
+                    for name in by_row[WHOLE_MARKET]:
                         hub.send(name, whole)
             for row, ticker in zip(rows, tickers, strict=True):
                 for name in wanted.get("miniTicker", {}).get(row, ()):
@@ -165,9 +172,9 @@ class Publisher:
         seen = set(rows)
         for row, names in wanted.get("ticker", {}).items():
             if row in seen:
-                ticker = self.payloads.day_ticker(row, day, market.quote(row), event_ms)
+                day_ticker = self.payloads.day_ticker(row, day, market.quote(row), event_ms)
                 for name in names:
-                    hub.send(name, _json(self.payloads.stream_ticker(row, ticker, event_ms)))
+                    hub.send(name, _json(self.payloads.stream_ticker(day_ticker, event_ms)))
         for row, names in wanted.get("avgPrice", {}).items():
             if row in seen:
                 average = self.payloads.price(row, round(tape.average_price(row)))

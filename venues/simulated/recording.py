@@ -182,7 +182,7 @@ class RecordingPlayer:
     async def run(self) -> None:
         """Play to the end."""
         if self._waits:
-            while not self._hub.names() or time.monotonic() - self._changed < self._wait_s:
+            while not self._hub.names() or time.monotonic() - self._changed < self._wait_s:  # noqa: ASYNC110 - of time
                 await asyncio.sleep(0.02)
         frames = self.recording.frames
         begin, first_ns = time.monotonic(), frames[0].time_ns

@@ -19,7 +19,9 @@ from venues.simulated.signing import Gate, payload_of
 
 LOST_ANSWER_S = 60.0  # after this long a connection whose answer was lost is closed
 _GONE = "<html><head><title>410 Gone</title></head><body><center><h1>410 Gone</h1></center></body></html>"
-_NOT_FOUND = "<html><head><title>404 Not Found</title></head><body><center><h1>404 Not Found</h1></center></body></html>"
+_NOT_FOUND = (
+    "<html><head><title>404 Not Found</title></head><body><center><h1>404 Not Found</h1></center></body></html>"
+)
 _UNAVAILABLE = (
     "<html><head><title>503 Service Temporarily Unavailable</title></head>"
     "<body><center><h1>503 Service Temporarily Unavailable</h1></center></body></html>"
@@ -120,5 +122,8 @@ class RestApi:
     def _json(self, value: Any, headers: dict[str, str], status: int = 200) -> web.Response:
         body = value if isinstance(value, bytes) else msgspec.json.encode(value)
         return web.Response(
-            body=body, status=status, content_type="application/json", headers={**self._limits.weight_headers(), **headers}
+            body=body,
+            status=status,
+            content_type="application/json",
+            headers={**self._limits.weight_headers(), **headers},
         )

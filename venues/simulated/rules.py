@@ -20,7 +20,12 @@ _MARKET_SHARE = 0.004  # of a day's volume is the largest market order
 def rate_limits(settings: SimulatorSettings) -> list[dict[str, Any]]:
     """Return `rateLimits` of exchangeInfo."""
     return [
-        {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": settings.weight_per_minute},
+        {
+            "rateLimitType": "REQUEST_WEIGHT",
+            "interval": "MINUTE",
+            "intervalNum": 1,
+            "limit": settings.weight_per_minute,
+        },
         {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": settings.orders_per_10s},
         {"rateLimitType": "ORDERS", "interval": "DAY", "intervalNum": 1, "limit": settings.orders_per_day},
         {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 300_000},
@@ -38,10 +43,12 @@ class Rules:
         self._lot_decimals: list[int] = universe.lot_decimals.tolist()
         start = universe.start_price.tolist()
         self._max_ticks = [
-            int(price * MAX_PRICE_FACTOR * 10**decimals) for price, decimals in zip(start, self._price_decimals, strict=True)
+            int(price * MAX_PRICE_FACTOR * 10**decimals)
+            for price, decimals in zip(start, self._price_decimals, strict=True)
         ]
         self._max_lots = [
-            max(1000, int(5e7 / price * 10**decimals)) for price, decimals in zip(start, self._lot_decimals, strict=True)
+            max(1000, int(5e7 / price * 10**decimals))
+            for price, decimals in zip(start, self._lot_decimals, strict=True)
         ]
         daily = (universe.trade_rate * universe.trade_notional * 1.65 * 86_400).tolist()
         self._max_market_lots = [

@@ -1,7 +1,7 @@
 """The simulated exchange as a server: everything put together on one port.
 
-    Generator -> Tape -> Publisher -> Hub -> market streams        REST <- PublicApi, Trading -> MatchingEngine
-    Recording -> RecordingPlayer  -> Hub                           WebSocket API <- Trading, UserStreams
+Generator -> Tape -> Publisher -> Hub -> market streams        REST <- PublicApi, Trading -> MatchingEngine
+Recording -> RecordingPlayer  -> Hub                           WebSocket API <- Trading, UserStreams
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ class SimulatedExchange:
     def __init__(self, settings: SimulatorSettings, credentials: Credentials | None = None) -> None:
         self.settings = settings
         self.faults = FaultBoard(settings.faults, settings.seed)
-        self.clock = ExchangeClock(settings.start_ms, 1.0 if settings.recording else settings.speed, self.faults.skew_ms)
+        self.clock = ExchangeClock(
+            settings.start_ms, 1.0 if settings.recording else settings.speed, self.faults.skew_ms
+        )
         self.limits = Limits(settings, self.faults)
         self.hub = Hub(self.faults)
         self.users = UserStreams(self.faults)
@@ -183,9 +185,7 @@ class SimulatedExchange:
             ("POST", "order/test"): Call(lambda p: trading.place(p, test=True), 1, signed=True),
             ("GET", "order"): Call(trading.query, 4, signed=True),
             ("DELETE", "order"): Call(trading.cancel, 1, signed=True, order=True),
-            ("GET", "openOrders"): Call(
-                trading.open_orders, lambda p: 6 if p.get("symbol") else 80, signed=True
-            ),
+            ("GET", "openOrders"): Call(trading.open_orders, lambda p: 6 if p.get("symbol") else 80, signed=True),
             ("DELETE", "openOrders"): Call(trading.cancel_all, 1, signed=True, order=True),
             ("GET", "allOrders"): Call(trading.all_orders, 20, signed=True),
             ("GET", "myTrades"): Call(trading.own_trades, lambda p: 5 if p.get("orderId") else 20, signed=True),

@@ -32,7 +32,11 @@ class Keeper:
         """Count an inbound message; False when there were too many within a second."""
         now = time.monotonic()
         self._inbound.append(now)
-        return not self._limited or len(self._inbound) <= self._settings.inbound_per_second or now - self._inbound[0] >= 1.0
+        return (
+            not self._limited
+            or len(self._inbound) <= self._settings.inbound_per_second
+            or now - self._inbound[0] >= 1.0
+        )
 
     def pong(self, payload: bytes) -> None:
         """Take a pong; only a copy of a ping's payload counts."""
@@ -64,7 +68,10 @@ async def receive(socket: web.WebSocketResponse, keeper: Keeper) -> str | None:
     """Return the next text of the client, None when the connection is over; answers pings and checks the limit."""
     while True:
         message = await socket.receive()
-        if message.type in (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG) and not keeper.within_limit():
+        if (
+            message.type in (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG)
+            and not keeper.within_limit()
+        ):
             await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=_TOO_MANY.encode())
             return None
         if message.type is WSMsgType.PING:
@@ -103,7 +110,9 @@ class MarketSockets:
         await socket.prepare(request)
         keeper = Keeper(socket, self._settings)
         connection = Connection(socket, combined, request.transport)
-        self._hub.join(connection, [name for name in names if parse_stream(name)][: self._settings.streams_per_connection])
+        self._hub.join(
+            connection, [name for name in names if parse_stream(name)][: self._settings.streams_per_connection]
+        )
         writer = asyncio.create_task(connection.write())
         keeping = asyncio.create_task(keeper.run())
         keeping.add_done_callback(lambda _: connection.end())
@@ -130,7 +139,7 @@ class MarketSockets:
         if not known or isinstance(identity, bool):
             return _error(2, "Invalid request: request ID must be an unsigned integer", None)
         if method is None:
-            return _error(2, 'Invalid request: missing field `method`', identity)
+            return _error(2, "Invalid request: missing field `method`", identity)
         if method == "LIST_SUBSCRIPTIONS":
             return _result(list(connection.streams), identity)
         if method in ("SUBSCRIBE", "UNSUBSCRIBE"):

@@ -15,7 +15,9 @@ _NAME = re.compile(
     rf"|kline_(?P<interval>{_INTERVAL})(?:@\+08:00)?"
     r"|(?P<depth>depth(?:5|10|20)?)(?:@(?P<every>\d+)ms)?)$"
 )
-_WHOLE_MARKET = re.compile(r"^!(?:miniTicker|ticker_(?:1h|4h|1d)|markPrice|forceOrder|bookTicker)(?:@arr)?(?:@\d+m?s)?$")
+_WHOLE_MARKET = re.compile(
+    r"^!(?:miniTicker|ticker_(?:1h|4h|1d)|markPrice|forceOrder|bookTicker)(?:@arr)?(?:@\d+m?s)?$"
+)
 
 
 class StreamName(NamedTuple):

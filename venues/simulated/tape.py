@@ -27,6 +27,7 @@ from venues.simulated.bars import (
     open_time,
     to_hours,
 )
+from venues.simulated.split import split_minute
 from venues.simulated.universe import Ints, Universe
 
 DAY_MINUTES = 1440
@@ -63,7 +64,8 @@ class DayStatistics:
 class Tape:
     """Take trades in and answer what has happened.
 
-    minutes: (M, COLUMNS, S) up to the minute of `start_s`, beginning on a full hour; hours: (H, COLUMNS, S) before them.
+    minutes: (M, COLUMNS, S) up to the minute of `start_s`, beginning on a full hour; hours: (H, COLUMNS, S) before
+    them.
 
     `apply` in time order, `close_second` after the last trade of each second; closing a minute's last second closes
     the minute. Tickers are sums of the same bars that klines return.
@@ -204,9 +206,7 @@ class Tape:
         candles = self.candles(row, interval, None, now_ms, 1, now_ms)
         return candles[-1] if candles else (opening, self.minute_bar[:, row])
 
-    def _source(
-        self, row: int, interval: str, first_s: int, last_s: int, born_ms: int
-    ) -> tuple[list[int], Ints]:
+    def _source(self, row: int, interval: str, first_s: int, last_s: int, born_ms: int) -> tuple[list[int], Ints]:
         """Return the longest bars that `interval` can be made of, with their openings in ms."""
         parts: list[tuple[int, int, Ints]] = []
         if interval == "1s":
@@ -236,7 +236,7 @@ class Tape:
         """Return seconds that add up to the minutes behind the start, always the same ones."""
         opened, minutes = self.minutes.column(row, first_s // 60 * 60, last_s)
         bars = np.concatenate(
-            [_seconds(bar, row, opened // 60 + i) for i, bar in enumerate(minutes)]
+            [split_minute(bar, row, opened // 60 + i) for i, bar in enumerate(minutes)]
             or [np.zeros((0, COLUMNS), dtype=np.int64)]
         )
         low = max(0, first_s - opened)
@@ -270,31 +270,3 @@ def _number(bars: Ints, next_id: Ints) -> Ints:
     before = next_id + np.cumsum(count, axis=0) - count
     bars[:, FIRST_ID] = np.where(count > 0, before, -1)
     return np.asarray(next_id + count.sum(axis=0))
-
-
-def _seconds(bar: Ints, row: int, minute: int) -> Ints:
-    """Cut a minute bar (COLUMNS,) into sixty (60, COLUMNS) that add up to it."""
-    out = np.zeros((60, COLUMNS), dtype=np.int64)
-    out[:, OPEN : CLOSE + 1] = bar[CLOSE]
-    out[:, FIRST_ID] = -1
-    count = int(bar[COUNT])
-    if count == 0:
-        return out
-    rng = np.random.default_rng([row, minute])
-    when = np.sort(rng.integers(0, 60, count)) if count < 5000 else np.sort(rng.integers(0, 60, 5000))
-    turn = np.sort(rng.choice(60, 2, replace=False))
-    peaks = (bar[HIGH], bar[LOW]) if rng.random() < 0.5 else (bar[LOW], bar[HIGH])
-    path = np.rint(np.interp(np.arange(61), [0, turn[0] + 0.5, turn[1] + 0.7, 60], [bar[OPEN], *peaks, bar[CLOSE]]))
-    path = path.astype(np.int64)
-    share = np.bincount(when, minlength=60)
-    shares = share / share.sum()
-    out[:, OPEN], out[:, CLOSE] = path[:-1], path[1:]
-    out[:, HIGH], out[:, LOW] = np.maximum(path[:-1], path[1:]), np.minimum(path[:-1], path[1:])
-    out[turn[0], HIGH], out[turn[0], LOW] = max(out[turn[0], HIGH], peaks[0]), min(out[turn[0], LOW], peaks[0])
-    out[turn[1], HIGH], out[turn[1], LOW] = max(out[turn[1], HIGH], peaks[1]), min(out[turn[1], LOW], peaks[1])
-    for column in (VOLUME, QUOTE, COUNT, BUY_VOLUME, BUY_QUOTE):
-        out[:, column] = np.diff(np.rint(np.concatenate([[0.0], np.cumsum(shares)]) * float(bar[column]))).astype(np.int64)
-        out[-1, column] += bar[column] - out[:, column].sum()
-    ids = bar[FIRST_ID] + np.cumsum(out[:, COUNT]) - out[:, COUNT]
-    out[:, FIRST_ID] = np.where(out[:, COUNT] > 0, ids, -1)
-    return out

@@ -58,7 +58,9 @@ class Trading:
         price, sent_tif = parameters.decimal("price"), parameters.get("timeInForce")
         answer = parameters.get("newOrderRespType") or "FULL"
         if answer not in ("ACK", "RESULT", "FULL"):
-            raise VenueError(-1102, "Mandatory parameter 'newOrderRespType' was not sent, was empty/null, or malformed.")
+            raise VenueError(
+                -1102, "Mandatory parameter 'newOrderRespType' was not sent, was empty/null, or malformed."
+            )
         tif = _choose(TimeInForce, sent_tif, -1115, "Invalid timeInForce.") if sent_tif else TimeInForce.GTC
         market = kind is OrderType.MARKET
         if market:
@@ -169,7 +171,7 @@ class Trading:
         decimals = self._payloads.quote_decimals(row)
         if quote is not None:
             self._rules.notional(quote, market=True)
-            if quote.scaleb(decimals) < self._market.tape.last[row]:
+            if quote.scaleb(decimals) < int(self._market.tape.last[row]):
                 raise filter_failure("LOT_SIZE")
             return
         price = Decimal(ticks) if ticks else Decimal(self._market.tape.average_price(row))
@@ -183,4 +185,3 @@ class Trading:
     @staticmethod
     def _limit(parameters: Parameters) -> int:
         return max(1, min(1000, parameters.integer("limit", 500) or 500))
-

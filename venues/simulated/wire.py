@@ -67,23 +67,26 @@ class Payloads:
         """`<symbol>@trade`."""
         row = trade.row
         return (
-            f'{{"e":"trade","E":{event_ms},"s":"{self.names[row]}","t":{trade.id},"p":"{self.price(row, trade.price)}",'
-            f'"q":"{self.quantity(row, trade.lots)}","T":{trade.time_ms},"m":{"true" if trade.maker else "false"},"M":true}}'
+            f'{{"e":"trade","E":{event_ms},"s":"{self.names[row]}","t":{trade.id},'
+            f'"p":"{self.price(row, trade.price)}","q":"{self.quantity(row, trade.lots)}","T":{trade.time_ms},'
+            f'"m":{"true" if trade.maker else "false"},"M":true}}'
         )
 
     def aggregate_trade(self, trade: PublicTrade, event_ms: int) -> str:
         """`<symbol>@aggTrade`: each trade here is an aggregate of one."""
         row = trade.row
         return (
-            f'{{"e":"aggTrade","E":{event_ms},"s":"{self.names[row]}","a":{trade.id},"p":"{self.price(row, trade.price)}",'
-            f'"q":"{self.quantity(row, trade.lots)}","f":{trade.id},"l":{trade.id},"T":{trade.time_ms},'
+            f'{{"e":"aggTrade","E":{event_ms},"s":"{self.names[row]}","a":{trade.id},'
+            f'"p":"{self.price(row, trade.price)}","q":"{self.quantity(row, trade.lots)}",'
+            f'"f":{trade.id},"l":{trade.id},"T":{trade.time_ms},'
             f'"m":{"true" if trade.maker else "false"},"M":true}}'
         )
 
     def book_ticker(self, row: int, update_id: int, bid: int, bid_lots: int, ask: int, ask_lots: int) -> str:
         """`<symbol>@bookTicker`: the one event without a time."""
         return (
-            f'{{"u":{update_id},"s":"{self.names[row]}","b":"{self.price(row, bid)}","B":"{self.quantity(row, bid_lots)}",'
+            f'{{"u":{update_id},"s":"{self.names[row]}",'
+            f'"b":"{self.price(row, bid)}","B":"{self.quantity(row, bid_lots)}",'
             f'"a":"{self.price(row, ask)}","A":"{self.quantity(row, ask_lots)}"}}'
         )
 
@@ -103,7 +106,9 @@ class Payloads:
             )
         return out
 
-    def day_ticker(self, row: int, day: DayStatistics, quotes: tuple[int, int, int, int], now_ms: int) -> dict[str, Any]:
+    def day_ticker(
+        self, row: int, day: DayStatistics, quotes: tuple[int, int, int, int], now_ms: int
+    ) -> dict[str, Any]:
         """REST `ticker/24hr` of one symbol; `quotes` are bid, its lots, ask, its lots."""
         opened, last, volume = int(day.open[row]), int(day.last[row]), int(day.volume[row])
         count, quote = int(day.count[row]), int(day.quote[row])
@@ -133,7 +138,7 @@ class Payloads:
             "count": count,
         }
 
-    def stream_ticker(self, row: int, ticker: dict[str, Any], event_ms: int) -> dict[str, Any]:
+    def stream_ticker(self, ticker: dict[str, Any], event_ms: int) -> dict[str, Any]:
         """`<symbol>@ticker` from the REST form of the same."""
         return {
             "e": "24hrTicker", "E": event_ms, "s": ticker["symbol"], "p": ticker["priceChange"],

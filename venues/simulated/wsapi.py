@@ -21,6 +21,7 @@ from venues.simulated.signing import Gate, sorted_payload
 from venues.simulated.sockets import Keeper, receive
 from venues.simulated.userstream import UserStreams
 
+_NO_REQUEST = (-1135, "Invalid JSON Request")
 _ALREADY = (-2035, "User Data Stream subscription already active.")
 _NOT_ACTIVE = (-2036, "User Data Stream subscription not active.")
 
@@ -36,7 +37,10 @@ class Session:
 
 
 class WebSocketApi:
-    """Serve requests `{"id", "method", "params"}`; signed ones carry apiKey, timestamp and signature, or follow a logon."""
+    """Serve requests `{"id", "method", "params"}`.
+
+    Signed ones carry apiKey, timestamp and signature, or follow a logon.
+    """
 
     def __init__(
         self, calls: dict[str, Call], users: UserStreams, gate: Gate, limits: Limits, faults: FaultBoard,
@@ -51,7 +55,7 @@ class WebSocketApi:
         self._settings = settings
         self._own: dict[str, Callable[[Session, dict[str, Any]], Any]] = {
             "session.logon": self._logon,
-            "session.status": lambda session, params: self._status(session),
+            "session.status": lambda session, _: self._status(session),
             "session.logout": self._logout,
             "userDataStream.subscribe": self._subscribe,
             "userDataStream.subscribe.signature": self._subscribe_signature,
@@ -86,32 +90,12 @@ class WebSocketApi:
 
     def _answer(self, session: Session, text: str) -> str | None:
         identity: Any = None
-        order = False
         try:
             request = msgspec.json.decode(text)
-            if not isinstance(request, dict):
-                raise VenueError(-1135, "Invalid JSON Request")
-            identity, method = request.get("id"), request.get("method")
-            params = request.get("params") or {}
-            if not isinstance(method, str) or not isinstance(params, dict):
-                raise VenueError(-1135, "Invalid JSON Request")
-            own, call = self._own.get(method), self._calls.get(method)
-            self._limits.charge(2 if own else 1, self._clock.now_ms())
-            if own is not None:
-                result = own(session, params)
-            elif call is not None:
-                order = call.order
-                if call.signed:
-                    self._authorise(session, params)
-                if call.counted:
-                    self._limits.check_orders()
-                result = call.handle(Parameters.from_json(params))
-                if call.counted:
-                    self._limits.count_order()
-            else:
-                raise VenueError(-1020, "This operation is not supported.", 404)
+            identity = request.get("id") if isinstance(request, dict) else None
+            result, order = self._dispatch(session, request)
         except msgspec.DecodeError:
-            return _refusal(None, VenueError(-1135, "Invalid JSON Request"))
+            return _refusal(None, VenueError(*_NO_REQUEST))
         except VenueError as error:
             return _refusal(identity, error)
         if order and self._faults.take(Fault.LOST_ACK, self._faults.settings.lost_ack_share):
@@ -126,6 +110,27 @@ class WebSocketApi:
             }
         ]
         return msgspec.json.encode({"id": identity, "status": 200, "result": result, "rateLimits": limits}).decode()
+
+    def _dispatch(self, session: Session, request: Any) -> tuple[Any, bool]:
+        """Return the result of a request, and whether it was an order."""
+        method = request.get("method") if isinstance(request, dict) else None
+        params = request.get("params", {}) if isinstance(request, dict) else None
+        if not isinstance(method, str) or not isinstance(params, dict):
+            raise VenueError(*_NO_REQUEST)
+        own, call = self._own.get(method), self._calls.get(method)
+        self._limits.charge(2 if own else 1, self._clock.now_ms())
+        if own is not None:
+            return own(session, params), False
+        if call is None:
+            raise VenueError(-1020, "This operation is not supported.", 404)
+        if call.signed:
+            self._authorise(session, params)
+        if call.counted:
+            self._limits.check_orders()
+        result = call.handle(Parameters.from_json(params))
+        if call.counted:
+            self._limits.count_order()
+        return result, call.order
 
     def _authorise(self, session: Session, params: dict[str, Any]) -> None:
         parameters = Parameters.from_json(params)
