@@ -177,4 +177,6 @@ def _convert(raw: Any, kind: Any, where: str, path: str) -> Any:
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError as e:
         text = str(e).replace("`$.", f"`{path}." if path else "`").replace("`$`", f"`{path or 'settings'}`")
+        if path and " - at `" not in text:
+            text += f" - at `{path}`"
         raise SettingsError(f"{where}: {text}") from e

@@ -1,0 +1,80 @@
+"""One file, three layers, every key checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from contracts.errors import SettingsError
+from contracts.settings import load_settings, parse_settings
+
+
+def test_defaults_are_one_market_on_partition_zero() -> None:
+    settings = load_settings()
+    assert {name: market.partition for name, market in settings.markets.items()} == {"binance.spot": 0}
+
+
+@pytest.mark.parametrize("suffix", [".toml", ".yaml"])
+def test_a_market_overrides_all_and_a_symbol_overrides_the_market(tmp_path: Path, suffix: str) -> None:
+    file = tmp_path / f"settings{suffix}"
+    if suffix == ".toml":
+        file.write_text(
+            "[entry]\nheat_min = 50.0\nspread_max_bps = 11.0\n"
+            '[markets."a.spot"]\npartition = 0\n[markets."a.spot".entry]\nheat_min = 60.0\n'
+            '[markets."a.spot".symbols.XUSDT.entry]\nheat_min = 70.0\n'
+            '[markets."b.spot"]\npartition = 1\n'
+        )
+    else:
+        file.write_text(
+            "entry: {heat_min: 50.0, spread_max_bps: 11.0}\n"
+            "markets:\n  a.spot:\n    partition: 0\n    entry: {heat_min: 60.0}\n    symbols: {XUSDT: {entry: {heat_min: 70.0}}}\n"
+            "  b.spot: {partition: 1}\n"
+        )
+    settings = load_settings(file)
+    a, b = settings.markets["a.spot"].desk, settings.markets["b.spot"].desk
+    assert (a.entry.heat_min, b.entry.heat_min) == (60.0, 50.0)
+    assert a.for_symbol("XUSDT").entry.heat_min == 70.0
+    assert a.for_symbol("XUSDT").entry.spread_max_bps == 11.0
+    assert a.for_symbol("YUSDT").entry.heat_min == 60.0
+    assert a.hash() != b.hash()
+
+
+@pytest.mark.parametrize(
+    ("raw", "place"),
+    [
+        ({"entri": {}}, "unknown key `entri`"),
+        ({"entry": {"heat": 1}}, "`heat` - at `entry`"),
+        ({"entry": {"heat_min": "hot"}}, "at `entry.heat_min`"),
+        ({"markets": {"a": {"partition": 0, "entry": {"heat": 1}}}}, "`heat` - at `markets.a.entry`"),
+        ({"markets": {"a": {"partition": 0, "symbols": {"X": {"paper": {}}}}}}, "`paper` - at `markets.a.symbols.X`"),
+        ({"markets": {"a": {}}}, "`markets.a.partition`: expected an int"),
+        ({"markets": {"a": {"partition": 9}}}, "expected an int in 0..7, was 9"),
+        ({"markets": {"a": {"partition": 1}, "b": {"partition": 1}}}, "share a partition"),
+        ({"markets": []}, "`markets`: expected a table"),
+        ({"broker": {"adress": "x"}}, "`adress` - at `broker`"),
+        ([], "expected a table of settings"),
+    ],
+)
+def test_a_wrong_key_is_refused_with_its_path(raw: object, place: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        parse_settings(raw, "file.toml")
+    assert str(error.value).startswith("file.toml: ")
+    assert place in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_files_that_cannot_be_read_name_themselves(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.toml"
+    broken.write_text("[entry\n")
+    other = tmp_path / "settings.ini"
+    other.write_text("")
+    for file in (broken, other, tmp_path / "absent.toml"):
+        with pytest.raises(SettingsError, match=file.name):
+            load_settings(file)
+
+
+def test_the_hash_sees_every_change_of_the_desk_and_none_of_the_services() -> None:
+    plain = parse_settings({}, "x").markets["binance.spot"].desk.hash()
+    assert parse_settings({"exits": {"stop_loss": 0.021}}, "x").markets["binance.spot"].desk.hash() != plain
+    assert parse_settings({"cockpit": {"port": 9000}}, "x").markets["binance.spot"].desk.hash() == plain
