@@ -18,11 +18,13 @@ from contracts.settings import Settings
 
 READY_ENV = "EMBERLINE_READY_FILE"
 
+# In the order of their start. Ingest comes after the log's readers: it opens with some 40 MB of history, and a broker in
+# memory keeps 5 MB for those who come late.
 SERVICES: dict[str, str] = {
-    "ingest": "venues.ingest",
     "desk": "flows.live",
     "project": "flows.project",
     "archive": "flows.archive",
+    "ingest": "venues.ingest",
     "cockpit": "cockpit.serve",
 }
 SIMULATOR = "venues.simulated.server"

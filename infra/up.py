@@ -1,6 +1,6 @@
 """`ember up`: everything on one machine under one supervisor.
 
-    broker -> topics -> simulator (when simulated) -> ingest -> desk -> projector -> archiver -> cockpit
+    broker -> topics -> simulator (when simulated) -> desk -> projector -> archiver -> ingest -> cockpit
 
 Each starts after the one before is ready and stops in reverse. One run per folder: a lock keeps a second one out.
 """

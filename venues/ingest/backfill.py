@@ -17,7 +17,8 @@ from venues.binance.times import LATEST_MS
 PAGE = 1000  # the venue's most per request
 ROWS_PER_EVENT = 500
 BYTES_PER_ROW = 90
-DAY_NS = 86_400 * 10**9
+DAY_MS = 86_400_000
+AGE_DAYS = 400
 WORKERS = 6
 
 log = structlog.get_logger()
@@ -60,14 +61,19 @@ class Backfill:
         await self._fetch([(symbol, from_ms) for symbol in symbols if symbol in self.asked_until])
 
     async def listed(self, symbol: str) -> int | None:
-        """When the symbol's first bar opened (ns): to the minute if that lies within the history fetched, else to the
-        day.
+        """When the symbol's first bar opened (ns): to the minute within the history fetched, else to the day.
+
+        None for a symbol older than 400 days.
         """
-        days = read_klines(await self._rest.klines(symbol, 0, 1, "1d"), LATEST_MS)
+        from_ms = (self._venue_ms() // DAY_MS - AGE_DAYS) * DAY_MS
+        days = read_klines(await self._rest.klines(symbol, from_ms, AGE_DAYS + 1, "1d"), LATEST_MS)
         start = self._starts.get(symbol)
         if not days:
             return start
-        return start if start is not None and days[0][0] <= start < days[0][0] + DAY_NS else days[0][0]
+        first = days[0][0]
+        if first <= from_ms * 1_000_000:
+            return None
+        return start if start is not None and first <= start < first + DAY_MS * 1_000_000 else first
 
     async def _fetch(self, wanted: Sequence[tuple[str, int]]) -> None:
         queue = list(reversed(wanted))
