@@ -11,8 +11,6 @@ fi
 
 if [ -n "$uv" ]; then
     [ -x "$folder/bin/python" ] || "$uv" venv --quiet --python "${python:-3.12}" "$folder"
-    "$uv" pip install --quiet --python "$folder/bin/python" --require-hashes -r requirements.lock
-    "$uv" pip install --quiet --python "$folder/bin/python" --no-deps --no-build-isolation -e .
 else
     if [ ! -x "$folder/bin/python" ] && ! "$python" -m venv "$folder" 2>/dev/null; then
         rm -rf "$folder"
@@ -25,6 +23,11 @@ else
             exit 1
         fi
     fi
-    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+    # pip installs the locked uv, which installs the rest in a fifth of the time.
+    sed -n '/^uv==/,/[^\\]$/p' requirements.lock > "$folder/uv.lock"
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$folder/uv.lock"
+    rm "$folder/uv.lock"
+    uv="$folder/bin/uv"
 fi
+"$uv" pip install --quiet --python "$folder/bin/python" --require-hashes -r requirements.lock
+"$uv" pip install --quiet --python "$folder/bin/python" --no-deps --no-build-isolation -e .
