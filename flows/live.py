@@ -13,7 +13,7 @@ from flows.warm import warm_up
 from flows.wiring.launch import recovery_folder, run_flow, stop_on_signals
 from flows.wiring.sinks import KafkaFacts
 from flows.wiring.sources import KafkaLog
-from sinks.kafka import connect
+from sinks.kafka import CheckedProducer
 
 log = structlog.get_logger("desk")
 
@@ -30,7 +30,7 @@ def serve(settings: Settings, *, rebuild: bool = False, ready: Callable[[], None
     source = KafkaLog(
         settings.broker.address, markets, stop, poll_ms=run.poll_ms, poll_messages=run.poll_messages
     )  # fmt: skip
-    producer = connect(settings.broker)
+    producer = CheckedProducer(settings.broker)
     warm_up(settings)
     flow = build(settings, source, KafkaFacts(producer))
     log.info("desk_ready", markets=sorted(markets), settings={n: m.desk.hash() for n, m in settings.markets.items()})

@@ -16,8 +16,11 @@ from types import FrameType
 
 import structlog
 from bytewax.dataflow import Dataflow
+from bytewax.errors import BytewaxRuntimeError
 from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.run import cli_main
+
+from contracts.errors import EmberlineError
 
 log = structlog.get_logger("flow")
 
@@ -45,10 +48,17 @@ def recovery_folder(folder: Path, *, rebuild: bool = False) -> RecoveryConfig:
 
 
 def run_flow(flow: Dataflow, *, epoch_s: float, recovery: RecoveryConfig | None = None) -> None:
-    """Run until the source ends. Exceptions of steps come out as they were raised."""
+    """Run until the source ends. An error of ours that a step raised comes out as it was raised, any other with Bytewax's account of it."""
     gc.collect()
     gc.freeze()  # what lives from here on to the end need not be looked at by every collection
     try:
         cli_main(flow, epoch_interval=timedelta(seconds=epoch_s), recovery_config=recovery)
+    except BytewaxRuntimeError as e:
+        cause: BaseException | None = e
+        while cause is not None and not isinstance(cause, EmberlineError):
+            cause = cause.__cause__
+        if cause is not None:
+            raise cause from e
+        raise
     finally:
         gc.unfreeze()
