@@ -15,7 +15,7 @@ from contracts.facts import DecisionPacket
 from contracts.instruments import Instrument, check_order, from_float, round_price, round_quantity
 from contracts.reasons import DenyReason
 from contracts.settings import DeskSettings
-from operators import watch
+from operators import columns
 from operators.execution_state import ExecuteState
 
 ZERO = Decimal(0)
@@ -77,7 +77,7 @@ def _exclusive(state: ExecuteState, packet: DecisionPacket) -> Admission | None:
         if order.symbol == packet.symbol:
             return Admission(denied=DenyReason.ORDER_PENDING, context={"client_order_id": order.client_order_id})
     until = book.cooldown.get(packet.symbol)
-    now = int(state.clock[watch.NOW])
+    now = int(state.clock[columns.NOW])
     if until is not None and now < until:
         return Admission(denied=DenyReason.COOLDOWN, context={"left_ms": str((until - now) // 1_000_000)})
     return None
@@ -88,7 +88,7 @@ def _sized(
 ) -> Admission:
     book, risk = state.book, settings.risk
     size = settings.for_symbol(packet.symbol).size
-    mark = float(state.table[watch.MARK, index])
+    mark = float(state.table[index, columns.MARK])
     if not mark > 0.0:
         return Admission(denied=DenyReason.NO_PRICE)
     opening = sum(1 for order in book.orders.values() if order.is_entry and order.symbol not in book.positions)
@@ -102,7 +102,7 @@ def _sized(
     cash = float((book.ledger.cash - state.reserved()) / (1 + fee))
     if cash <= floor:
         return Admission(denied=DenyReason.INSUFFICIENT_CASH, context={"left": f"{cash:.2f}"})
-    minute = max(float(state.table[watch.LAST_MINUTE, index]), float(state.table[watch.MINUTE, index]))
+    minute = max(float(state.table[index, columns.LAST_MINUTE]), float(state.table[index, columns.MINUTE]))
     bounds = {
         "setting": size.notional,
         "minute_volume": size.max_of_minute_volume * minute,

@@ -14,14 +14,22 @@ clock, which heartbeats keep going in silence; heat spells, health cycles and st
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+import numpy as np
+
 from contracts.instruments import from_float
 from contracts.settings import DeskSettings
+from operators import columns
 from operators.engine_state import Engine
+from operators.execution_facts import Scribe
 from operators.execution_state import Book, ExecuteState
 from operators.execution_walk import Walk
 from operators.ledger import Ledger
+from operators.order_desk import ENTRY, OrderDesk
+from operators.orders import Order
 from operators.paper import PaperVenue, Venue
-from operators.slices import Slice
+from operators.slices import Slice, Ticks
 
 
 class Execute:
@@ -49,3 +57,43 @@ class Execute:
         """Walk the slice."""
         state.widen(piece.symbols, piece.width)
         Walk(self.settings, self.venue, self.account, state, piece).run()
+
+    def adopt(
+        self,
+        state: ExecuteState,
+        symbol: str,
+        index: int,
+        side: int,
+        quantity: Decimal,
+        price: Decimal,
+        fee: Decimal,
+        *,
+        ts_event: int,
+        ts_recv: int,
+    ) -> None:
+        """Take over a position that no decision of this log opened; from here on it is managed like any other.
+
+        `side` is +1 or -1, `quantity` in base units, `price` its average entry, `fee` what opening it cost, in quote
+        currency.
+        """
+        state.clock[columns.NOW] = max(int(state.clock[columns.NOW]), ts_recv)
+        key = f"{symbol}-{ts_event}"
+        order = Order(
+            client_order_id=f"em-{key}",
+            trace_id=key,
+            decision_id="",
+            position_id=f"pos-{key}",
+            symbol=symbol,
+            index=index,
+            side=side,
+            order_type="market",
+            purpose=ENTRY,
+            quantity=quantity,
+            price=None,
+            reference=float(price),
+        )
+        nothing = np.empty(0, dtype=np.int64)
+        empty = Ticks(nothing, *(nothing.astype(kind) for kind in ("u1", "i4", "i8", "i8", "f8", "f8", "f8", "f8")))
+        scribe = Scribe(Slice("", 0, "", "", [], 0, empty, []), state, self.account)
+        scribe.at(0, 0, ts_event)
+        OrderDesk(self.settings, self.venue, state, scribe).adopt(order, price, fee)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contracts.events import CloseAll, ClosePosition, PauseTrading, ResumeTrading
 from contracts.reasons import DenyReason, ExitReason
-from operators import watch
+from operators import columns
 from operators.execution_facts import Scribe
 from operators.execution_health import Health
 from operators.execution_state import ExecuteState
@@ -54,7 +54,7 @@ def _pause(state: ExecuteState, health: Health, ts_event: int, author: str) -> N
 
 def _close(command: ClosePosition, state: ExecuteState, desk: OrderDesk, scribe: Scribe) -> None:
     index = state.names.get(command.symbol)
-    seen = index is not None and bool(state.table[watch.MARK, index] > 0.0)
+    seen = index is not None and bool(state.table[index, columns.MARK] > 0.0)
     if not seen and command.symbol not in state.book.instruments:
         scribe.command(command, reason="UNKNOWN_SYMBOL", detail={"symbol": command.symbol})
         return

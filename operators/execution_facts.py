@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import numpy as np
-
 from contracts.events import Command
 from contracts.facts import Account, Alert, CommandResult, EngineState, Fact, OrderAttempt, OrderResult, Position
 from contracts.instruments import Instrument
-from operators import exits, watch
+from operators import columns, exits
 from operators.engine_state import Engine
 from operators.execution_state import ExecuteState, Held
 from operators.ids import trace_id
@@ -38,7 +36,7 @@ class Scribe:
         self.row = row
         self.offset = offset
         self.ts_event = ts_event
-        self.now = int(self._state.clock[watch.NOW])
+        self.now = int(self._state.clock[columns.NOW])
 
     def _add(self, fact: Fact) -> None:
         self._piece.add(self.row, RANK, fact)
@@ -128,17 +126,17 @@ class Scribe:
         """Tell a position as it stands, closed when nothing is left."""
         piece = self._piece
         state = self._state
-        holding = held.holding
+        holding, told = held.holding, held.told
         closed = not holding.quantity
         mark = state.mark(held)
         table = state.table
         levels: tuple[float | None, float | None] = (None, None)
         targets: list[float] = []
-        if not closed and table[exits.SIDE, held.index] != 0.0:
+        if not closed and table[held.index, columns.SIDE] != 0.0:
             level, code = exits.stop_in_force(table, held.index)
             levels = (float(level), float(level) if code == 3 else None)
-            target = float(table[exits.TARGET, held.index])
-            targets = [target] if np.isfinite(target) else []
+            target = float(table[held.index, columns.TARGET])
+            targets = [target] if target > 0.0 else []
         held.facts += 1
         self._add(
             Position(
@@ -155,19 +153,19 @@ class Scribe:
                 symbol=held.symbol,
                 status="closed" if closed else "open",
                 signed_quantity=holding.quantity,
-                average_entry=significant(held.average_entry),
+                average_entry=told.average_entry,
                 mark=mark,
-                realised_pnl=significant(holding.realised),
-                unrealised_pnl=holding.unrealised(mark),
-                fees=significant(holding.fees),
+                realised_pnl=told.realised,
+                unrealised_pnl=0.0 if closed else told.quantity * mark - told.cost,
+                fees=told.fees,
                 opened_at=held.opened_at,
                 closed_at=self.ts_event if closed else None,
                 exit_reason=held.exit_reason,
                 stop_loss=levels[0],
                 take_profit=targets,
                 trailing_stop=levels[1],
-                highest=float(table[exits.HIGH, held.index]),
-                lowest=float(table[exits.LOW, held.index]),
+                highest=float(table[held.index, columns.HIGH]),
+                lowest=float(table[held.index, columns.LOW]),
             )
         )
 
@@ -180,8 +178,8 @@ class Scribe:
         unrealised = 0.0
         for held in state.book.positions.values():
             mark = state.mark(held)
-            exposure += abs(float(held.holding.quantity)) * mark
-            unrealised += held.holding.unrealised(mark)
+            exposure += abs(held.told.quantity) * mark
+            unrealised += held.told.quantity * mark - held.told.cost
         self._add(
             Account(
                 id=self._serial("account"),

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from contracts.reasons import EngineReason
 from contracts.settings import DeskSettings
-from operators import watch
+from operators import columns
 from operators.engine_state import Fault, Level, judge
 from operators.execution_facts import Scribe
 from operators.execution_state import ExecuteState
 from operators.slices import SECOND, Kind, Slice
 
 DAY = 86_400 * SECOND
-TOP_CODES = 10
+ROW_NAMES = [(int(kind), f"rows.{kind.name.lower()}") for kind in Kind]
 
 
 class Health:
@@ -26,6 +26,7 @@ class Health:
         self._scribe = scribe
         self._cycle_ns = settings.engine.cycle_s * SECOND
         self._status_ns = settings.status.every_s * SECOND
+        self._marks_ns = settings.status.marks_every_s * SECOND
 
     def second(self, piece: Slice, frame: int, ts_close: int, *, restart: bool) -> None:
         """A second closed: read the feed's freshness, judge if a cycle ended or the feed changed, write the status
@@ -39,22 +40,27 @@ class Health:
         if piece.freshness is not None:
             fresh = piece.freshness
             status = int(fresh.status[frame])
-            changed = status != clock[watch.FEED]
-            clock[watch.FEED] = status
+            changed = status != clock[columns.FEED]
+            clock[columns.FEED] = status
             book.ticker_age_ms = _finite(fresh.ticker_age_ms[frame], 1e15)
             book.lag_ms = _finite(fresh.lag_ms[frame], 0.0)
             book.skew_ms = _finite(fresh.skew_ms[frame], 0.0)
-        cycle = ts_close >= clock[watch.CYCLE_AT]
+        cycle = ts_close >= clock[columns.CYCLE_AT]
         if cycle:
-            clock[watch.CYCLE_AT] = (ts_close // self._cycle_ns + 1) * self._cycle_ns
+            clock[columns.CYCLE_AT] = (ts_close // self._cycle_ns + 1) * self._cycle_ns
             self._money(ts_close)
         if restart:
             self.shock(EngineReason.LOG_GAP, {"reason": "seconds are missing"})
         if cycle or changed:
             self.judge(cycle=cycle)
-        if ts_close >= clock[watch.STATUS_AT]:
-            clock[watch.STATUS_AT] = (ts_close // self._status_ns + 1) * self._status_ns
-            self._status()
+        if ts_close >= clock[columns.MARKS_AT]:
+            clock[columns.MARKS_AT] = (ts_close // self._marks_ns + 1) * self._marks_ns
+            for held in book.positions.values():
+                self._scribe.position(held)
+        if ts_close >= clock[columns.STATUS_AT]:
+            clock[columns.STATUS_AT] = (ts_close // self._status_ns + 1) * self._status_ns
+            self._scribe.engine(book.engine, book.shown, self.counters())
+            self._scribe.account(self._state.equity())
 
     def judge(self, *, cycle: bool = False, extra: Fault | None = None) -> None:
         """Judge now; a change is written at once."""
@@ -83,18 +89,18 @@ class Health:
     def counters(self) -> dict[str, int]:
         """What was read and done since the log began, as of this row."""
         counts = self._state.counts
-        counters = {f"rows.{kind.name.lower()}": int(counts[kind]) for kind in Kind}
-        counters["messages"] = int(counts[watch.MESSAGES])
-        counters["frames"] = int(counts[watch.FRAMES])
+        counters = {name: int(counts[kind]) for kind, name in ROW_NAMES}
+        counters["messages"] = int(counts[columns.MESSAGES])
+        counters["frames"] = int(counts[columns.FRAMES])
         counters["open_orders"] = len(self._book.orders)
         counters.update(sorted(self._book.counters.items()))
         return counters
 
     def _faults(self) -> list[Fault]:
         book, settings = self._book, self._settings.engine
-        now = int(self._state.clock[watch.NOW])
+        now = int(self._state.clock[columns.NOW])
         faults: list[Fault] = []
-        feed = int(self._state.clock[watch.FEED])
+        feed = int(self._state.clock[columns.FEED])
         age_s = book.ticker_age_ms / 1000.0
         if feed == 2:
             faults.append(Fault(EngineReason.FEED_LOST.value, Level.BLOCKED, {"ticker_age_s": age_s}))
@@ -128,13 +134,6 @@ class Health:
         if loss >= self._settings.risk.daily_loss_max and book.halted_day != day:
             book.halted_day = day
             self._scribe.alert("critical", "RISK_HALT", "", {"day_loss": loss, "equity": equity})
-
-    def _status(self) -> None:
-        scribe = self._scribe
-        scribe.engine(self._book.engine, self._book.shown, self.counters())
-        for held in self._book.positions.values():
-            scribe.position(held)
-        scribe.account(self._state.equity())
 
 
 def _finite(value: float, otherwise: float) -> float:

@@ -12,13 +12,23 @@ import numpy as np
 from contracts.errors import StateError
 from contracts.events import InstrumentRow
 from contracts.instruments import Instrument
-from operators import watch
+from operators import columns
 from operators.engine_state import Engine
 from operators.ledger import ZERO, Holding, Ledger
 from operators.orders import Order
 from operators.paper import Resting
 from operators.slices import F8, I8
 from operators.state import Dumped, State
+
+
+class Told(msgspec.Struct, frozen=True, gc=False):
+    """Figures of a position that only a fill changes, as facts show them."""
+
+    average_entry: Decimal = ZERO  # the last one while open, so that a closed position still tells it
+    realised: Decimal = ZERO
+    fees: Decimal = ZERO
+    quantity: float = 0.0
+    cost: float = 0.0
 
 
 class Held(msgspec.Struct, kw_only=True):
@@ -35,16 +45,18 @@ class Held(msgspec.Struct, kw_only=True):
     opened_at: int
     opened_recv: int
     holding: Holding
-    average_entry: Decimal = ZERO  # the last one while open, so that a closed position still tells it
+    close_at: int = columns.NEVER  # when it was held long enough
     first_quantity: Decimal = ZERO  # all that was bought; tiers are parts of it
     tiers: int = 0  # taken
     tiered: Decimal = ZERO  # ordered by tiers
     committed: Decimal = ZERO  # in exit orders that are working
     attempts: int = 0  # exit orders tried, numbers their ids
     exit_reason: str = ""
-    retry_at: int = watch.NEVER
+    retry_at: int = columns.NEVER
     retry_reason: str = ""
     facts: int = 0
+
+    told: Told = Told()
 
     @property
     def quantity(self) -> Decimal:
@@ -74,6 +86,8 @@ class Book(msgspec.Struct, kw_only=True):
     shown_paused: bool = False
     counters: dict[str, int] = {}
     denied_symbols: dict[str, int] = {}
+    bar_closes: dict[str, list[tuple[int, float]]] = {}  # (close time, close) of streamed bars, 300 s back
+    settings_hash: str = ""  # under which levels were set
     serial_offset: int = -1
     serial: int = 0
 
@@ -90,11 +104,11 @@ class ExecuteState(State):
     VERSION: ClassVar[int] = 1
 
     book: Book
-    table: F8 = field(default_factory=lambda: np.empty((watch.ROWS, 0)))
-    times: I8 = field(default_factory=lambda: np.empty((watch.TIMES, 0), dtype=np.int64))
-    ring: F8 = field(default_factory=lambda: np.full((watch.LOOKBACK, 0), np.nan))  # closes of the last 300 s
-    clock: I8 = field(default_factory=lambda: np.zeros(watch.CLOCKS, dtype=np.int64))
-    counts: I8 = field(default_factory=lambda: np.zeros(watch.COUNTS, dtype=np.int64))
+    table: F8 = field(default_factory=lambda: columns.new_table(0))
+    times: I8 = field(default_factory=lambda: columns.new_times(0))
+    ring: F8 = field(default_factory=lambda: np.full((columns.LOOKBACK, 0), np.nan))  # closes of the last 300 s
+    clock: I8 = field(default_factory=lambda: np.zeros(columns.CLOCKS, dtype=np.int64))
+    counts: I8 = field(default_factory=lambda: np.zeros(columns.COUNTS, dtype=np.int64))
     names: dict[str, int] = field(default_factory=dict)
     rules: dict[str, Instrument] = field(default_factory=dict)  # parsed from the book's instruments when asked for
 
@@ -118,10 +132,10 @@ class ExecuteState(State):
         """Make room for the symbols known by now."""
         for index in range(len(self.names), width):
             self.names[symbols[index]] = index
-        if self.table.shape[1] < width:
-            self.table = watch.widen_table(self.table, width)
-            self.times = watch.widen_times(self.times, width)
-            ring = np.full((watch.LOOKBACK, self.table.shape[1]), np.nan)
+        if len(self.table) < width:
+            self.table = columns.widen_table(self.table, width)
+            self.times = columns.widen_times(self.times, width)
+            ring = np.full((columns.LOOKBACK, len(self.table)), np.nan)
             ring[:, : self.ring.shape[1]] = self.ring
             self.ring = ring
 
@@ -134,21 +148,21 @@ class ExecuteState(State):
 
     def mark(self, held: Held) -> float:
         """Last price of a position's symbol; its average entry before any was seen."""
-        mark = float(self.table[watch.MARK, held.index])
-        return mark if mark > 0.0 else float(held.holding.average)
+        mark = float(self.table[held.index, columns.MARK])
+        return mark if mark > 0.0 else float(held.told.average_entry)
 
     def equity(self) -> float:
         """Cash and open positions at their marks, in quote currency."""
         worth = float(self.book.ledger.cash)
         for held in self.book.positions.values():
-            worth += float(held.holding.quantity) * self.mark(held)
+            worth += held.told.quantity * self.mark(held)
         return worth
 
     def exposure(self) -> float:
         """Notional of open positions at their marks and of entry orders that work, in quote currency."""
         total = 0.0
         for held in self.book.positions.values():
-            total += abs(float(held.holding.quantity)) * self.mark(held)
+            total += abs(held.told.quantity) * self.mark(held)
         return total + float(self.reserved())
 
     def reserved(self) -> Decimal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -23,7 +24,7 @@ from contracts.facts import DeadLetter
 from contracts.instruments import from_float
 from contracts.reasons import EngineReason
 from contracts.settings import DeskSettings
-from operators import exits, watch
+from operators import columns, exits, watch
 from operators.execution_commands import carry_out
 from operators.execution_facts import Scribe
 from operators.execution_health import Health
@@ -36,6 +37,7 @@ NO_F8 = np.empty((0, 0))
 NO_I8 = np.empty(0, dtype=np.int64)
 NO_B1 = np.empty(0, dtype=np.bool_)
 NO_U1 = np.empty(0, dtype=np.uint8)
+scan: Callable[..., tuple[int, int, int, int, int]] = watch.scan  # called with the slice's columns in one go
 INTERVALS = {"1s": 1, "1m": 60, "5m": 300, "15m": 900, "1h": 3600, "4h": 14_400, "1d": 86_400}
 
 
@@ -64,20 +66,20 @@ class Walk:
         """From the first row to the last."""
         state, piece, ticks = self._state, self._piece, self._piece.ticks
         frames, fresh = piece.frames, piece.freshness
-        columns: list[Any] = [ticks.offset, ticks.kind, ticks.symbol, ticks.ts_event, ticks.ts_recv]
-        columns += [ticks.v0, ticks.v1, ticks.v2, ticks.v3]
+        taken: list[Any] = [ticks.offset, ticks.kind, ticks.symbol, ticks.ts_event, ticks.ts_recv]
+        taken += [ticks.v0, ticks.v1, ticks.v2, ticks.v3]
         if frames is not None and len(frames):
-            columns += [frames.row, frames.ts_open, frames.restart, frames.close, frames.quote_volume, frames.age_ms]
+            taken += [frames.row, frames.ts_open, frames.restart, frames.close, frames.quote_volume, frames.age_ms]
         else:
-            columns += [NO_I8, NO_I8, NO_B1, NO_F8, NO_F8, NO_F8]
-        columns.append(fresh.status if fresh is not None else NO_U1)
-        columns.append(piece.heat.total if piece.heat is not None else NO_F8)
-        columns.append(piece.consensus if piece.consensus is not None else NO_F8)
-        arrays = [plain(column) for column in columns]
+            taken += [NO_I8, NO_I8, NO_B1, NO_F8, NO_F8, NO_F8]
+        taken.append(fresh.status if fresh is not None else NO_U1)
+        taken.append(piece.heat.total if piece.heat is not None else NO_F8)
+        taken.append(piece.consensus if piece.consensus is not None else NO_F8)
+        arrays = [plain(column) for column in taken]
         row = frame = 0
-        self.desk.refresh()
+        self.desk.begin(piece.settings_hash)
         while True:
-            why, row, frame, symbol, code = watch.scan(
+            why, row, frame, symbol, code = scan(
                 row,
                 frame,
                 *arrays,
@@ -99,14 +101,14 @@ class Walk:
                 continue
             self._at_row(row)
             if why == watch.AT_TIMER:
-                self.desk.on_time(int(state.clock[watch.NOW]))
+                self.desk.on_time(int(state.clock[columns.NOW]))
                 continue
             if why == watch.AT_TICK:
                 self._tick(row, symbol, code)
             else:
                 self._event(row)
             row += 1
-        self._count_dead(int(state.clock[watch.OFFSET]) + 1)
+        self._count_dead(columns.NEVER)
 
     def _decision_frame(self) -> int:
         return self._decisions[self._next].frame if self._next < len(self._decisions) else -1
@@ -120,19 +122,19 @@ class Walk:
     def _tick(self, row: int, symbol: int, code: int) -> None:
         ticks, table = self._piece.ticks, self._state.table
         quote = ticks.kind[row] == Kind.QUOTE
-        fresh = int(ticks.ts_recv[row]) - int(self._state.times[watch.QUOTE_AT, symbol]) <= self._stale_ns
+        fresh = int(ticks.ts_recv[row]) - int(self._state.times[symbol, columns.QUOTE_AT]) <= self._stale_ns
         price = float(ticks.v0[row])
         if quote:
-            short = table[exits.SIDE, symbol] < 0.0
+            short = table[symbol, columns.SIDE] < 0.0
             price = float(ticks.v1[row]) if short else price
-        offered = (watch.ASK_SIZE, watch.BID_SIZE) if quote else (watch.VOLUME, watch.VOLUME)
+        offered = (columns.ASK_SIZE, columns.BID_SIZE) if quote else (columns.VOLUME, columns.VOLUME)
         touch = Touch(
             index=symbol,
             last=None if quote else price,
-            bid=float(table[watch.BID, symbol]) if fresh else None,
-            ask=float(table[watch.ASK, symbol]) if fresh else None,
-            buyable=self._available(float(table[offered[0], symbol])),
-            sellable=self._available(float(table[offered[1], symbol])),
+            bid=float(table[symbol, columns.BID]) if fresh else None,
+            ask=float(table[symbol, columns.ASK]) if fresh else None,
+            buyable=self._available(float(table[symbol, offered[0]])),
+            sellable=self._available(float(table[symbol, offered[1]])),
         )
         self.desk.on_touch(touch, code, price)
 
@@ -180,7 +182,7 @@ class Walk:
             if event.connected:
                 book.sockets_down.pop(event.stream, None)
             else:
-                book.sockets_down.setdefault(event.stream, int(self._state.clock[watch.NOW]))
+                book.sockets_down.setdefault(event.stream, int(self._state.clock[columns.NOW]))
         elif isinstance(event, Klines) and event.closed and event.origin == "stream":
             self._bars(event)
         self.desk.refresh()
@@ -191,22 +193,35 @@ class Walk:
         symbol = state.names.get(event.symbol)
         interval = INTERVALS[event.interval] * SECOND
         for ts_open, open_, high, low, close, volume, *_ in event.rows:
-            if symbol is None or state.times[watch.EVENT_AT, symbol] >= ts_open:
+            if symbol is None or state.times[symbol, columns.EVENT_AT] >= ts_open:
                 continue
+            ts_close = ts_open + interval
             held = state.book.positions.get(event.symbol)
             working = any(order.index == symbol for order in state.book.venue.values())
+            before = self._close_before(event.symbol, ts_close, close)
             if working or (held is not None and held.opened_at <= ts_open):
                 path = exits.bar_path(held.side if held is not None else 1, open_, high, low, close)
-                self._bar(symbol, path, ts_open, interval, volume)
-            state.times[watch.EVENT_AT, symbol] = ts_open + interval - 1
-            state.times[watch.PRICE_AT, symbol] = state.clock[watch.NOW]
-            state.table[[watch.PRICE, watch.MARK], symbol] = close
+                touch = self._bar(symbol, path, ts_open, interval, volume)
+                code = int(exits.on_second(state.table, symbol, close, before, 0.0, np.nan, np.nan, ts_close))
+                self.desk.on_touch(touch, code, close)
+            state.times[symbol, columns.EVENT_AT] = ts_close - 1
+            state.times[symbol, columns.PRICE_AT] = state.clock[columns.NOW]
+            state.table[symbol, [columns.PRICE, columns.MARK]] = close
+
+    def _close_before(self, symbol: str, ts_close: int, close: float) -> float:
+        """The last bar's close at least 300 s back, NaN while there is none; notes this one."""
+        back = ts_close - columns.LOOKBACK * SECOND
+        closes = [*self._state.book.bar_closes.get(symbol, []), (ts_close, close)]
+        old = [entry for entry in closes if entry[0] <= back]
+        self._state.book.bar_closes[symbol] = closes[max(0, len(old) - 1) :]
+        return old[-1][1] if old else float("nan")
 
     def _bar(
         self, symbol: int, path: tuple[float, float, float, float], ts_open: int, interval: int, volume: float
-    ) -> None:
+    ) -> Touch:
+        """Walk one bar's path; returns its last price as orders meet it."""
         state = self._state
-        now = int(state.clock[watch.NOW])
+        now = int(state.clock[columns.NOW])
         available = self._available(volume)
         # What was sent while the bar was forming can have met its end alone; what its prices trigger is sent from
         # within it.
@@ -220,9 +235,10 @@ class Walk:
         scribe.at(scribe.row, scribe.offset, ts_open + interval)
         for start, end in pairwise(path[:3]):
             self._bar_leg(touch, start, end)
-        touch.before = watch.NEVER
+        touch.before = columns.NEVER
         self._bar_leg(touch, path[2], path[3])
         self.desk.sent_at = None
+        return touch
 
     def _bar_leg(self, touch: Touch, start: float, end: float) -> None:
         while (level := exits.level_between(self._state.table, touch.index, start, end)) is not None:
@@ -232,7 +248,7 @@ class Walk:
 
     def _bar_price(self, touch: Touch, price: float) -> None:
         table = self._state.table
-        table[[watch.PRICE, watch.MARK], touch.index] = price
+        table[touch.index, [columns.PRICE, columns.MARK]] = price
         touch.last = price
         code = int(exits.on_price(table, touch.index, price))
         self.desk.on_touch(touch, code, price)

@@ -1,6 +1,6 @@
 """The exit rules: when a position is reduced or closed, for longs and shorts alike.
 
-Rules act on a table of levels, one column per symbol (`float64 (ROWS, S)`), so that a kernel can watch thousands of
+Rules act on a table of levels, one row per symbol (`columns.py`), so that a kernel can watch thousands of
 ticks without leaving compiled code; the settings become levels once, when the position changes (`set_levels`, in exact
 decimals). A level counts as touched within 1e-12 of its value.
 
@@ -20,27 +20,27 @@ import numpy as np
 from contracts.instruments import from_float
 from contracts.reasons import ExitReason
 from contracts.settings.trading import ExitSettings, PaperSettings
+from operators.columns import (
+    BLACK_SWAN,
+    BREAK_ARM,
+    BREAK_LEVEL,
+    DONE,
+    HEAT_BELOW,
+    HEAT_FOR,
+    HEAT_SINCE,
+    HIGH,
+    LEVELS,
+    LOST_MS,
+    LOW,
+    OPPOSITE,
+    SIDE,
+    STOP,
+    TARGET,
+    TRAIL_ARM,
+    TRAIL_DISTANCE,
+)
 from operators.jit import kernel
 from operators.slices import F8, SECOND
-
-# Rows of the table that belong to exits; `watch.py` adds those of the market and of orders.
-SIDE: Final = 0  # +1 long, -1 short, 0 no position
-STOP: Final = 1
-BREAK_ARM: Final = 2  # best price from which the break-even stop holds; NaN: no such rule
-BREAK_LEVEL: Final = 3
-TRAIL_ARM: Final = 4
-TRAIL_DISTANCE: Final = 5  # fraction of the best price
-HIGH: Final = 6  # water marks since the position opened
-LOW: Final = 7
-TARGET: Final = 8  # next take-profit tier; NaN: none left
-DONE: Final = 9  # 1 when everything that is left is already on its way out
-BLACK_SWAN: Final = 10
-HEAT_BELOW: Final = 11
-HEAT_FOR: Final = 12  # ns
-HEAT_SINCE: Final = 13  # event time in ns since when heat is below, NaN while it is not
-OPPOSITE: Final = 14
-LOST_MS: Final = 15
-ROWS: Final = 16
 
 TOUCH: Final = 1e-12
 
@@ -62,15 +62,15 @@ CODES: Final[tuple[ExitReason | None, ...]] = (
 @kernel
 def stop_in_force(table: F8, s: int) -> tuple[float, int]:
     """The stop nearest to the price and the code of its rule (1 stop loss, 2 break-even, 3 trailing)."""
-    side = table[SIDE, s]
-    best = table[HIGH, s] if side > 0 else table[LOW, s]
-    level = table[STOP, s]
+    side = table[s, SIDE]
+    best = table[s, HIGH] if side > 0 else table[s, LOW]
+    level = table[s, STOP]
     code = 1
-    if side * best >= side * table[BREAK_ARM, s] - abs(best) * TOUCH and side * table[BREAK_LEVEL, s] > side * level:
-        level = table[BREAK_LEVEL, s]
+    if side * best >= side * table[s, BREAK_ARM] - abs(best) * TOUCH and side * table[s, BREAK_LEVEL] > side * level:
+        level = table[s, BREAK_LEVEL]
         code = 2
-    if side * best >= side * table[TRAIL_ARM, s] - abs(best) * TOUCH:
-        trail = best - side * best * table[TRAIL_DISTANCE, s]
+    if side * best >= side * table[s, TRAIL_ARM] - abs(best) * TOUCH:
+        trail = best - side * best * table[s, TRAIL_DISTANCE]
         if side * trail > side * level:
             level = trail
             code = 3
@@ -80,18 +80,18 @@ def stop_in_force(table: F8, s: int) -> tuple[float, int]:
 @kernel
 def on_price(table: F8, s: int, price: float) -> int:
     """One price of symbol `s`: move the water marks, return the code of the exit it triggers, else 0."""
-    side = table[SIDE, s]
+    side = table[s, SIDE]
     if side == 0.0:
         return 0
     slack = price * TOUCH
     level, code = stop_in_force(table, s)
-    table[HIGH, s] = max(table[HIGH, s], price)
-    table[LOW, s] = min(table[LOW, s], price)
-    if table[DONE, s] != 0.0:
+    table[s, HIGH] = max(table[s, HIGH], price)
+    table[s, LOW] = min(table[s, LOW], price)
+    if table[s, DONE] != 0.0:
         return 0
     if side * price <= side * level + slack:
         return code
-    if side * price >= side * table[TARGET, s] - slack:
+    if side * price >= side * table[s, TARGET] - slack:
         return 4
     return 0
 
@@ -104,24 +104,24 @@ def on_second(
 
     `heat` and `consensus` are NaN where nothing was concluded; a spell of faded heat goes on through such seconds.
     """
-    side = table[SIDE, s]
+    side = table[s, SIDE]
     if side == 0.0:
         return 0
     if not np.isnan(heat):
-        if heat < table[HEAT_BELOW, s]:
-            if np.isnan(table[HEAT_SINCE, s]):
-                table[HEAT_SINCE, s] = ts_close
+        if heat < table[s, HEAT_BELOW]:
+            if np.isnan(table[s, HEAT_SINCE]):
+                table[s, HEAT_SINCE] = ts_close
         else:
-            table[HEAT_SINCE, s] = np.nan
-    if table[DONE, s] != 0.0:
+            table[s, HEAT_SINCE] = np.nan
+    if table[s, DONE] != 0.0:
         return 0
-    if before > 0.0 and abs(close / before - 1.0) >= table[BLACK_SWAN, s] - TOUCH:
+    if before > 0.0 and abs(close / before - 1.0) >= table[s, BLACK_SWAN] - TOUCH:
         return 5
-    if age_ms >= table[LOST_MS, s]:
+    if age_ms < np.inf and age_ms >= table[s, LOST_MS]:
         return 6
-    if ts_close - table[HEAT_SINCE, s] >= table[HEAT_FOR, s]:
+    if ts_close - table[s, HEAT_SINCE] >= table[s, HEAT_FOR]:
         return 7
-    if side * consensus <= table[OPPOSITE, s]:
+    if side * consensus <= table[s, OPPOSITE]:
         return 8
     return 0
 
@@ -136,28 +136,28 @@ def set_levels(table: F8, s: int, side: int, entry: Decimal, exits: ExitSettings
     def at(gain: Decimal) -> float:
         return float(entry * (1 + side * gain))
 
-    table[SIDE, s] = side
-    table[STOP, s] = at(-from_float(exits.stop_loss))
+    table[s, SIDE] = side
+    table[s, STOP] = at(-from_float(exits.stop_loss))
     cost = (2 * from_float(paper.taker_fee_bps) + from_float(paper.slippage_bps)) / 10_000
-    table[BREAK_ARM, s] = np.nan
-    table[BREAK_LEVEL, s] = np.nan
+    table[s, BREAK_ARM] = np.nan
+    table[s, BREAK_LEVEL] = np.nan
     if exits.break_even_after is not None:
-        table[BREAK_ARM, s] = at(max(from_float(exits.break_even_after), cost))
-        table[BREAK_LEVEL, s] = at(cost)
-    table[TRAIL_ARM, s] = at(from_float(exits.trailing_after)) if exits.trailing_after is not None else np.nan
-    table[TRAIL_DISTANCE, s] = exits.trailing_distance
-    table[BLACK_SWAN, s] = _or_never(exits.black_swan_5m)
-    table[HEAT_BELOW, s] = exits.heat_faded_below if exits.heat_faded_below is not None else -np.inf
-    table[HEAT_FOR, s] = exits.heat_faded_s * SECOND
-    table[OPPOSITE, s] = exits.opposite_consensus if exits.opposite_consensus is not None else -np.inf
-    table[LOST_MS, s] = _or_never(exits.feed_lost_s) * 1000.0
+        table[s, BREAK_ARM] = at(max(from_float(exits.break_even_after), cost))
+        table[s, BREAK_LEVEL] = at(cost)
+    table[s, TRAIL_ARM] = at(from_float(exits.trailing_after)) if exits.trailing_after is not None else np.nan
+    table[s, TRAIL_DISTANCE] = exits.trailing_distance
+    table[s, BLACK_SWAN] = _or_never(exits.black_swan_5m)
+    table[s, HEAT_BELOW] = exits.heat_faded_below if exits.heat_faded_below is not None else -np.inf
+    table[s, HEAT_FOR] = exits.heat_faded_s * SECOND
+    table[s, OPPOSITE] = exits.opposite_consensus if exits.opposite_consensus is not None else -np.inf
+    table[s, LOST_MS] = _or_never(exits.feed_lost_s) * 1000.0
 
 
 def clear_levels(table: F8, s: int) -> None:
     """Forget the position of symbol `s`."""
-    table[:ROWS, s] = np.nan
-    table[SIDE, s] = 0.0
-    table[DONE, s] = 0.0
+    table[s, LEVELS] = np.nan
+    table[s, SIDE] = 0.0
+    table[s, DONE] = 0.0
 
 
 def tier_levels(side: int, entry: Decimal, exits: ExitSettings) -> list[float]:
@@ -183,13 +183,13 @@ def bar_path(side: int, open_: float, high: float, low: float, close: float) -> 
 
 def level_between(table: F8, s: int, start: float, end: float) -> float | None:
     """First level a price meets on its way from `start` (exclusive) to `end`: the stop in force or the next tier."""
-    side = float(table[SIDE, s])
-    if side == 0.0 or table[DONE, s] != 0.0:
+    side = float(table[s, SIDE])
+    if side == 0.0 or table[s, DONE] != 0.0:
         return None
     if side * end < side * start:
         level, _ = stop_in_force(table, s)
         return level if side * end <= side * level < side * start else None
-    target = float(table[TARGET, s])
+    target = float(table[s, TARGET])
     return target if side * start < side * target <= side * end else None
 
 

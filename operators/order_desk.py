@@ -10,14 +10,14 @@ from contracts.facts import DecisionPacket
 from contracts.instruments import check_order, from_float, round_quantity
 from contracts.reasons import DenyReason, ExitReason
 from contracts.settings import DeskSettings
-from operators import exits, watch
+from operators import columns, exits
 from operators.admission import admit
 from operators.execution_facts import Scribe
-from operators.execution_state import ExecuteState, Held
+from operators.execution_state import ExecuteState, Held, Told
 from operators.ids import client_order_id
 from operators.ledger import ZERO, Holding
 from operators.orders import TERMINAL, Order
-from operators.paper import Report, Touch, Venue, next_due
+from operators.paper import Report, Touch, Venue, next_due, significant
 from operators.slices import I8, SECOND, Decided
 
 ENTRY = "entry"
@@ -34,17 +34,29 @@ class OrderDesk:
         self._book = state.book
         self._scribe = scribe
         self.sent_at: int | None = None  # receive time of sending where it is not the row's
+        self._changed = True
         self.held: I8 = np.empty(0, dtype=np.int64)
         self.found: I8 = np.empty(0, dtype=np.int64)
 
     @property
     def _now(self) -> int:
-        return self.sent_at if self.sent_at is not None else int(self._state.clock[watch.NOW])
+        return self.sent_at if self.sent_at is not None else int(self._state.clock[columns.NOW])
 
     # --- what the kernel watches ------------------------------------------------------------------------------------
 
+    def begin(self, settings_hash: str) -> None:
+        """Take up the state: under new settings every position's levels are set anew."""
+        if self._book.settings_hash != settings_hash:
+            self._book.settings_hash = settings_hash
+            for held in self._book.positions.values():
+                self._watch_position(held)
+        self.refresh()
+
     def refresh(self) -> None:
-        """Tell the kernel what is held and when time alone will matter next."""
+        """Tell the kernel what is held and when time alone will matter next, if that changed."""
+        if not self._changed:
+            return
+        self._changed = False
         positions = self._book.positions
         self.held = np.array([held.index for held in positions.values()], dtype=np.int64)
         self.found = np.zeros(len(self.held), dtype=np.int64)
@@ -55,34 +67,34 @@ class OrderDesk:
         for held in self._book.positions.values():
             timer = min(timer, held.retry_at)
             if not self._all_committed(held):
-                timer = min(timer, held.opened_recv + self._holding_ns(held))
-        self._state.clock[watch.TIMER] = timer
-
-    def _holding_ns(self, held: Held) -> int:
-        return int(self._settings.for_symbol(held.symbol).exits.max_holding_s * SECOND)
+                timer = min(timer, held.close_at)
+        self._state.clock[columns.TIMER] = timer
 
     def _watch_orders(self, index: int) -> None:
+        self._changed = True
         table = self._state.table
         orders = [order for order in self._book.venue.values() if order.index == index and order.arrived]
-        table[watch.TAKERS, index] = sum(1 for order in orders if order.price is None)
+        table[index, columns.TAKERS] = sum(1 for order in orders if order.price is None)
         limits = [order for order in orders if order.price is not None]
         buys = [float(order.price) for order in limits if order.side > 0 and order.price is not None]
         sells = [float(order.price) for order in limits if order.side < 0 and order.price is not None]
-        table[watch.BUY_LIMIT, index] = max(buys, default=-np.inf)
-        table[watch.SELL_LIMIT, index] = min(sells, default=np.inf)
+        table[index, columns.BUY_LIMIT] = max(buys, default=-np.inf)
+        table[index, columns.SELL_LIMIT] = min(sells, default=np.inf)
 
     @staticmethod
     def _all_committed(held: Held) -> bool:
-        return held.committed >= held.quantity or held.retry_at != watch.NEVER
+        return held.committed >= held.quantity or held.retry_at != columns.NEVER
 
     def _watch_position(self, held: Held) -> None:
         table, index = self._state.table, held.index
         rules = self._settings.for_symbol(held.symbol).exits
         entry = held.holding.average
+        held.close_at = held.opened_recv + int(rules.max_holding_s * SECOND)
+        self._changed = True
         exits.set_levels(table, index, held.side, entry, rules, self._settings.paper)
         levels = exits.tier_levels(held.side, entry, rules)
-        table[exits.TARGET, index] = levels[held.tiers] if held.tiers < len(levels) else np.nan
-        table[exits.DONE, index] = 1.0 if self._all_committed(held) else 0.0
+        table[index, columns.TARGET] = levels[held.tiers] if held.tiers < len(levels) else np.nan
+        table[index, columns.DONE] = 1.0 if self._all_committed(held) else 0.0
 
     # --- intents ----------------------------------------------------------------------------------------------------
 
@@ -122,7 +134,7 @@ class OrderDesk:
             purpose=ENTRY,
             quantity=quantity,
             price=price,
-            reference=float(self._state.table[watch.MARK, index]),
+            reference=float(self._state.table[index, columns.MARK]),
         )
 
     def _submit(self, order: Order, expires: int) -> None:
@@ -189,7 +201,7 @@ class OrderDesk:
         """Send a market order against the position; a refusal of a whole close is tried again later, one of a tier
         is dropped.
         """
-        held.retry_at, held.retry_reason = watch.NEVER, ""
+        held.retry_at, held.retry_reason = columns.NEVER, ""
         instrument = self._state.instrument(held.symbol)
         most = instrument.market_max_quantity or instrument.max_quantity if instrument is not None else ZERO
         while quantity > 0:
@@ -210,7 +222,7 @@ class OrderDesk:
                 break
             held.committed += part
             self._scribe.attempt(order, part * from_float(mark), "", {"mark": repr(mark)})
-            self._submit(order, watch.NEVER)
+            self._submit(order, columns.NEVER)
         self._watch_position(held)
 
     def _exit_order(self, held: Held, reason: ExitReason, quantity: Decimal) -> Order:
@@ -234,6 +246,10 @@ class OrderDesk:
         held.retry_reason = reason
         held.retry_at = self._now + int(self._settings.orders.retry_s * SECOND)
 
+    def adopt(self, order: Order, price: Decimal, fee: Decimal) -> None:
+        """Book an entry that was filled elsewhere."""
+        self._fill(order, order.quantity, price, fee)
+
     # --- what the venue says ----------------------------------------------------------------------------------------
 
     def on_time(self, now: int) -> None:
@@ -242,7 +258,7 @@ class OrderDesk:
         for held in list(self._book.positions.values()):
             if now >= held.retry_at:
                 self._close(held, ExitReason(held.retry_reason))
-            elif now >= held.opened_recv + self._holding_ns(held) and not self._all_committed(held):
+            elif now >= held.close_at and not self._all_committed(held):
                 self._close(held, ExitReason.MAX_HOLDING_TIME)
         self.refresh()
 
@@ -259,7 +275,7 @@ class OrderDesk:
             else:
                 self._close(held, reason)
         if any(not order.arrived and order.index == touch.index for order in self._book.venue.values()):
-            now = int(self._state.clock[watch.NOW])
+            now = int(self._state.clock[columns.NOW])
             self._apply(self._venue.on_time(self._book.venue, now, self._closed_columns()))
             if held is not None:
                 self._apply(self._venue.on_touch(self._book.venue, touch))
@@ -319,8 +335,15 @@ class OrderDesk:
         else:
             held.committed -= quantity
             held.exit_reason = order.purpose
-        if held.holding.quantity:
-            held.average_entry = held.holding.average
+        holding = held.holding
+        held.told = Told(
+            significant(holding.average) if holding.quantity else held.told.average_entry,
+            significant(holding.realised),
+            significant(holding.fees),
+            float(holding.quantity),
+            float(holding.cost),
+        )
+        if holding.quantity:
             self._watch_position(held)
             self._scribe.position(held)
         else:
@@ -341,13 +364,14 @@ class OrderDesk:
             holding=Holding(),
         )
         self._book.positions[order.symbol] = held
-        table[[exits.HIGH, exits.LOW], index] = price
-        table[exits.HEAT_SINCE, index] = np.nan
+        table[index, [columns.HIGH, columns.LOW]] = price
+        table[index, columns.HEAT_SINCE] = np.nan
         return held
 
     def _closed(self, held: Held) -> None:
         book = self._book
         del book.positions[held.symbol]
+        self._changed = True
         exits.clear_levels(self._state.table, held.index)
         entry = self._settings.for_symbol(held.symbol).entry
         lost = held.holding.realised < 0

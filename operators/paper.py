@@ -18,8 +18,8 @@ import msgspec
 
 from contracts.instruments import from_float, round_to_step
 from contracts.settings.trading import PaperSettings
+from operators.columns import NEVER
 from operators.orders import Order, Trigger
-from operators.watch import NEVER
 
 ZERO = Decimal(0)
 BPS = Decimal(10_000)

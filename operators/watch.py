@@ -1,7 +1,7 @@
 """Watch the market for held symbols and working orders without leaving compiled code.
 
-One table of float64 (ROWS, S): levels of the exit rules (`exits.py`), the last market of every symbol, and what working
-orders wait for. `scan` walks rows and closed seconds in the log's order and stops only where somebody must act; then it
+The table (`columns.py`) holds the levels of the exit rules, the last market of every symbol, and what working orders
+wait for. `scan` walks rows and closed seconds in the log's order and stops only where somebody must act; then it
 is called again from there.
 """
 
@@ -12,51 +12,38 @@ from typing import Final
 import numpy as np
 
 from operators import exits
+from operators.columns import (
+    ASK,
+    ASK_SIZE,
+    BID,
+    BID_SIZE,
+    BUY_LIMIT,
+    CYCLE_AT,
+    EVENT_AT,
+    FEED,
+    FRAMES,
+    LAST_MINUTE,
+    LOOKBACK,
+    MARK,
+    MARKS_AT,
+    MESSAGES,
+    MINUTE,
+    NOW,
+    OFFSET,
+    PRICE,
+    PRICE_AT,
+    QUOTE_AT,
+    QUOTE_VOLUME_24H,
+    SELL_LIMIT,
+    SIDE,
+    STATUS_AT,
+    TAKERS,
+    TIMER,
+    TRADE_AT,
+    VOLUME,
+)
 from operators.jit import kernel
 from operators.slices import B1, F8, I4, I8, U1, Kind
-from operators.state import capacity
-
-# Rows of the table beyond those of the exits.
-PRICE: Final = exits.ROWS  # last trade, else ticker price
-BID: Final = exits.ROWS + 1
-ASK: Final = exits.ROWS + 2
-BID_SIZE: Final = exits.ROWS + 3
-ASK_SIZE: Final = exits.ROWS + 4
-MARK: Final = exits.ROWS + 5  # last price of any stream; of a quote its mid
-QUOTE_VOLUME_24H: Final = exits.ROWS + 6
-VOLUME: Final = exits.ROWS + 7  # base units that the last row saw traded
-MINUTE: Final = exits.ROWS + 8  # quote volume of the running minute
-LAST_MINUTE: Final = exits.ROWS + 9
-TAKERS: Final = exits.ROWS + 10  # market orders at the venue
-BUY_LIMIT: Final = exits.ROWS + 11  # highest resting buy, -inf for none
-SELL_LIMIT: Final = exits.ROWS + 12  # lowest resting sell, inf for none
-ROWS: Final = exits.ROWS + 13
-
-# Rows of the times, receive clock in ns.
-QUOTE_AT: Final = 0
-PRICE_AT: Final = 1
-TRADE_AT: Final = 2
-EVENT_AT: Final = 3  # event time of the last price
-TIMES: Final = 4
-LONG_AGO: Final = -(1 << 62)
-
-# Cells of the clock.
-NOW: Final = 0  # greatest receive time so far
-TIMER: Final = 1  # receive time of the next thing that waits for time alone
-STATUS_AT: Final = 2  # event times of the next status and of the next health cycle
-CYCLE_AT: Final = 3
-FEED: Final = 4  # last freshness status of the market
-OFFSET: Final = 5  # of the last row
-CLOCKS: Final = 6
-
-# Cells of the counts: rows by kind, then
-MESSAGES: Final = 5
-FRAMES: Final = 6
-COUNTS: Final = 7
-
-LOOKBACK: Final = 300  # seconds of closes behind the black-swan rule
-NEVER: Final = (1 << 63) - 1
-DAY_S: Final = 86_400.0
 
 # Why `scan` stopped.
 END: Final = 0
@@ -70,29 +57,7 @@ _TRADE: Final = int(Kind.TRADE)
 _QUOTE: Final = int(Kind.QUOTE)
 _TICKER: Final = int(Kind.TICKER)
 _EVENT: Final = int(Kind.EVENT)
-
-
-def widen_table(table: F8, symbols: int) -> F8:
-    """Table for so many symbols; new columns hold no position, no order and no price."""
-    width = table.shape[1]
-    if width >= symbols:
-        return table
-    wider = np.full((ROWS, capacity(symbols)), np.nan)
-    wider[[exits.SIDE, exits.DONE, TAKERS, MINUTE, LAST_MINUTE, VOLUME], :] = 0.0
-    wider[BUY_LIMIT, :] = -np.inf
-    wider[SELL_LIMIT, :] = np.inf
-    wider[:, :width] = table
-    return wider
-
-
-def widen_times(times: I8, symbols: int) -> I8:
-    """Times for so many symbols, long ago where nothing was seen."""
-    width = times.shape[1]
-    if width >= symbols:
-        return times
-    wider = np.full((TIMES, capacity(symbols)), LONG_AGO, dtype=np.int64)
-    wider[:, :width] = times
-    return wider
+DAY_S: Final = 86_400.0
 
 
 @kernel
@@ -116,49 +81,49 @@ def take_row(
     fell (yesterday leaves the window faster than today enters), its mean rate over the time between both.
     """
     if kind == _TRADE:
-        table[PRICE, s] = v0
-        table[MARK, s] = v0
-        table[VOLUME, s] = v1
-        times[TRADE_AT, s] = ts_recv
-        times[PRICE_AT, s] = ts_recv
-        times[EVENT_AT, s] = ts_event
+        table[s, PRICE] = v0
+        table[s, MARK] = v0
+        table[s, VOLUME] = v1
+        times[s, TRADE_AT] = ts_recv
+        times[s, PRICE_AT] = ts_recv
+        times[s, EVENT_AT] = ts_event
         return True
     if kind == _QUOTE:
         if not (v0 > 0.0 and v1 > 0.0):
             return False
-        table[BID, s] = v0
-        table[ASK, s] = v1
-        table[BID_SIZE, s] = v2
-        table[ASK_SIZE, s] = v3
-        table[MARK, s] = 0.5 * (v0 + v1)
-        table[VOLUME, s] = 0.0
-        times[QUOTE_AT, s] = ts_recv
-        times[EVENT_AT, s] = ts_event
+        table[s, BID] = v0
+        table[s, ASK] = v1
+        table[s, BID_SIZE] = v2
+        table[s, ASK_SIZE] = v3
+        table[s, MARK] = 0.5 * (v0 + v1)
+        table[s, VOLUME] = 0.0
+        times[s, QUOTE_AT] = ts_recv
+        times[s, EVENT_AT] = ts_event
         return True
-    before = table[QUOTE_VOLUME_24H, s]
-    table[QUOTE_VOLUME_24H, s] = v1
-    if ts_recv - times[TRADE_AT, s] < stale_ns:
+    before = table[s, QUOTE_VOLUME_24H]
+    table[s, QUOTE_VOLUME_24H] = v1
+    if ts_recv - times[s, TRADE_AT] < stale_ns:
         return False
     traded = v1 - before
     if not traded > 0.0:
-        elapsed = 1.0 if np.isnan(before) else max(0.0, (ts_recv - times[PRICE_AT, s]) / 1e9)
+        elapsed = 1.0 if np.isnan(before) else max(0.0, (ts_recv - times[s, PRICE_AT]) / 1e9)
         traded = v1 / DAY_S * min(elapsed, DAY_S)
-    table[PRICE, s] = v0
-    table[MARK, s] = v0
-    table[VOLUME, s] = traded / v0
-    times[PRICE_AT, s] = ts_recv
-    times[EVENT_AT, s] = ts_event
+    table[s, PRICE] = v0
+    table[s, MARK] = v0
+    table[s, VOLUME] = traded / v0
+    times[s, PRICE_AT] = ts_recv
+    times[s, EVENT_AT] = ts_event
     return True
 
 
 @kernel
 def _wanted(table: F8, kind: int, s: int, v0: float, v1: float) -> bool:
     """Whether an order at the venue may fill on this tick."""
-    if table[TAKERS, s] > 0.0:
+    if table[s, TAKERS] > 0.0:
         return True
     if kind == _QUOTE:
-        return v1 <= table[BUY_LIMIT, s] or v0 >= table[SELL_LIMIT, s]
-    return v0 <= table[BUY_LIMIT, s] or v0 >= table[SELL_LIMIT, s]
+        return bool(v1 <= table[s, BUY_LIMIT] or v0 >= table[s, SELL_LIMIT])
+    return bool(v0 <= table[s, BUY_LIMIT] or v0 >= table[s, SELL_LIMIT])
 
 
 @kernel
@@ -186,7 +151,7 @@ def _second(
             for s in range(ring.shape[1]):
                 ring[i, s] = np.nan
         for s in range(width):
-            table[MINUTE, s] = 0.0
+            table[s, MINUTE] = 0.0
     some = False
     for h in range(len(held)):
         s = held[h]
@@ -199,11 +164,11 @@ def _second(
     for s in range(width):
         ring[slot, s] = close[f, s]
     for s in range(width):
-        table[MINUTE, s] += quote_volume[f, s]
+        table[s, MINUTE] += quote_volume[f, s]
     if second % 60 == 59:
         for s in range(width):
-            table[LAST_MINUTE, s] = table[MINUTE, s]
-            table[MINUTE, s] = 0.0
+            table[s, LAST_MINUTE] = table[s, MINUTE]
+            table[s, MINUTE] = 0.0
     return some
 
 
@@ -252,7 +217,7 @@ def scan(
             due = _second(f, ts_open, restart, close, quote_volume, age_ms, heat, consensus, held, found, table, ring)
             ts_close = ts_open[f] + 1_000_000_000
             due = due or restart[f] or f == decision_frame
-            due = due or ts_close >= clock[STATUS_AT] or ts_close >= clock[CYCLE_AT]
+            due = due or ts_close >= clock[STATUS_AT] or ts_close >= clock[CYCLE_AT] or ts_close >= clock[MARKS_AT]
             if len(feed) > 0:
                 due = due or feed[f] != clock[FEED]
             if due:
@@ -274,7 +239,7 @@ def scan(
         if not take_row(table, times, k, s, ts_recv[row], ts_event[row], v0[row], v1[row], v2[row], v3[row], stale_ns):
             continue
         price = v0[row]
-        if k == _QUOTE and table[exits.SIDE, s] < 0.0:
+        if k == _QUOTE and table[s, SIDE] < 0.0:
             price = v1[row]
         code = exits.on_price(table, s, price)
         if code != 0 or _wanted(table, k, s, v0[row], v1[row]):

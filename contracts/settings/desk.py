@@ -29,7 +29,8 @@ class FreshnessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 class StatusSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How often the desk tells of itself."""
 
-    every_s: int = 2
+    every_s: int = 2  # engine state and account
+    marks_every_s: int = 5  # open positions at their marks; each change of a position is told at once
 
 
 class FocusSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

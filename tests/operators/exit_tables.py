@@ -1,0 +1,241 @@
+"""Exit cases as data files: read them, play each through the desk's own execute step, compare. Schema: `docs/exit-cases.md`."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+
+from contracts import events
+from contracts.events import InstrumentRow, encode_event
+from contracts.facts import OrderResult, Position
+from contracts.settings import DeskSettings, parse_settings
+from operators.cut import Cut
+from operators.execute import Execute
+from operators.frame import Frame
+from operators.freshness import FreshnessGate
+from operators.slices import RawBatch
+from tests.builders import SECOND, START
+from tests.operators.execution_log import Script, packet
+
+SYMBOL = "AAAUSDT"
+PLENTY = 1e12  # a quantity nobody gave is no bound
+Number = str | int | float
+
+
+class Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """No key goes unread."""
+
+
+class Entry(Strict, frozen=True, kw_only=True):
+    time: float
+    price: Number
+    quantity: Number
+    fee: Number | None = None  # None: the taker fee of the settings
+
+
+class Tick(Strict, frozen=True, kw_only=True):
+    time: float
+    price: float | None = None  # a trade
+    quantity: float = PLENTY
+    bid: float | None = None  # a quote
+    ask: float | None = None
+    bid_size: float = PLENTY
+    ask_size: float = PLENTY
+    close: float | None = None  # a ticker
+    quote_volume_24h: float = PLENTY
+
+
+class Decision(Strict, frozen=True, kw_only=True):
+    time: int
+    action: Literal["long", "short"]
+
+
+class AskedFor(Strict, frozen=True, kw_only=True):
+    time: float
+    command: Literal["close", "close_all", "pause", "resume"]
+
+
+class Exit(Strict, frozen=True, kw_only=True):
+    time: float
+    price: Number
+    quantity: Number
+    reason: str
+
+
+class Expect(Strict, frozen=True, kw_only=True):
+    exits: list[Exit]
+    pnl: Number
+    left: Number = 0
+
+
+class Case(Strict, frozen=True, kw_only=True):
+    name: str
+    side: Literal["long", "short"]
+    entry: Entry
+    expect: Expect
+    settings: dict[str, Any] = {}
+    instrument: dict[str, str] | None = None
+    candle_s: Literal[1, 60, 300] = 60
+    candles: list[list[float]] = []  # time of opening, open, high, low, close, volume in base units (left out: no bound)
+    ticks: list[Tick] = []
+    heat: list[tuple[int, float]] = []
+    consensus: list[tuple[int, float]] = []
+    decisions: list[Decision] = []
+    commands: list[AskedFor] = []
+    until: float | None = None
+
+
+class CaseFile(Strict, frozen=True, kw_only=True):
+    cases: list[Case]
+    settings: dict[str, Any] = {}
+    about: str = ""
+
+
+def read_cases(folder: Path) -> list[tuple[str, Case]]:
+    """Every case of a folder's .yaml, .yml and .json files as (file: name, case), settings of file and case merged."""
+    found: list[tuple[str, Case]] = []
+    for path in sorted(folder.iterdir()):
+        if path.suffix not in {".yaml", ".yml", ".json"}:
+            continue
+        decode = msgspec.json.decode if path.suffix == ".json" else msgspec.yaml.decode
+        try:
+            file = decode(path.read_bytes(), type=CaseFile)
+        except msgspec.ValidationError as e:
+            raise ValueError(f"{path.name}: {e}") from e
+        for case in file.cases:
+            merged = _merge(file.settings, case.settings)
+            found.append((f"{path.stem}: {case.name}", msgspec.structs.replace(case, settings=merged)))
+    return found
+
+
+def settings_of(case: Case) -> DeskSettings:
+    """The case's settings, read as a settings file is."""
+    return parse_settings(case.settings, case.name).markets["binance.spot"].desk
+
+
+def play(case: Case) -> tuple[list[Exit], Decimal, Decimal]:
+    """Run one case; returns the fills that reduced the position, its realised PnL net of all fees, and what is left."""
+    settings = settings_of(case)
+    side = 1 if case.side == "long" else -1
+    script = Script(
+        decisions=[packet(d.time, d.action) for d in case.decisions],
+        heat={(SYMBOL, time): value for time, value in case.heat},
+        consensus={(SYMBOL, time): value for time, value in case.consensus},
+    )
+    cut, execute = Cut(settings, "binance.spot", 0), Execute(settings)
+    steps = [Frame(settings), FreshnessGate(settings), script, execute]
+    cut_state = cut.start()
+    states = [step.start() for step in steps]
+    state = states[-1]
+    state.widen([SYMBOL], 1)
+    quantity, price = Decimal(str(case.entry.quantity)), Decimal(str(case.entry.price))
+    fee = quantity * price * Decimal(repr(settings.paper.taker_fee_bps)) / 10_000
+    if case.entry.fee is not None:
+        fee = Decimal(str(case.entry.fee))
+    ts = _nanos(case.entry.time)
+    execute.adopt(state, SYMBOL, 0, side, quantity, price, fee, ts_event=ts, ts_recv=ts)
+    log = _log(case)
+    piece = cut.read(cut_state, RawBatch(np.arange(len(log), dtype=np.int64), log))
+    for step, own in zip(steps, states, strict=True):
+        step.step(own, piece)
+    written = [placed.fact for placed in piece.facts]
+    fills = [f for f in written if isinstance(f, OrderResult) and f.fill_quantity and f.purpose != "entry"]
+    exits = [
+        Exit(
+            time=round((f.ts_event - START) / SECOND, 6),
+            price=str(f.fill_price),
+            quantity=str(f.fill_quantity),
+            reason=f.purpose,
+        )
+        for f in fills
+    ]
+    positions = [f for f in written if isinstance(f, Position)]
+    left = abs(positions[-1].signed_quantity) if positions else quantity
+    return exits, positions[-1].realised_pnl if positions else -fee, left
+
+
+def compare(case: Case) -> None:
+    """Assert that the case comes out as expected; the message shows both."""
+    exits, pnl, left = play(case)
+    seen = "\n".join(f"  {e.time} {e.price} x {e.quantity} {e.reason}" for e in exits) + f"\n  pnl {pnl}, left {left}"
+    wanted = "\n".join(f"  {e.time} {e.price} x {e.quantity} {e.reason}" for e in case.expect.exits)
+    message = f"{case.name}\nexpected\n{wanted}\n  pnl {case.expect.pnl}, left {case.expect.left}\nwas\n{seen}"
+    assert len(exits) == len(case.expect.exits), message
+    for got, want in zip(exits, case.expect.exits, strict=True):
+        assert got.reason == want.reason, message
+        assert abs(got.time - want.time) < 1e-6, message
+        assert _close(got.price, want.price, "1e-9"), message
+        assert _close(got.quantity, want.quantity, "1e-9"), message
+    assert abs(pnl - Decimal(str(case.expect.pnl))) <= Decimal("1e-6"), message
+    assert _close(str(left), case.expect.left, "1e-9"), message
+
+
+def _close(got: Number, want: Number, tolerance: str) -> bool:
+    a, b = Decimal(str(got)), Decimal(str(want))
+    return abs(a - b) <= Decimal(tolerance) * max(abs(a), abs(b), Decimal(1))
+
+
+def _nanos(second: float) -> int:
+    return START + round(second * SECOND)
+
+
+def _log(case: Case) -> list[bytes]:
+    """Messages of the case in log order, a heartbeat each second; at equal times a candle or tick comes before the heartbeat."""
+    entries: list[tuple[int, int, events.Event]] = []
+    for tick in case.ticks:
+        entries.append((_nanos(tick.time), 1, _tick_event(tick)))
+    names = {1: "1s", 60: "1m", 300: "5m"}
+    for time, open_, high, low, close, *volume in case.candles:
+        ts_open, base = _nanos(time), volume[0] if volume else PLENTY
+        row = (ts_open, open_, high, low, close, base, base * close, 1, base / 2)
+        ts_close = ts_open + case.candle_s * SECOND
+        kline = events.Klines(
+            ts_recv=ts_close, symbol=SYMBOL, interval=names[case.candle_s], rows=[row], origin="stream",  # type: ignore[arg-type]
+        )  # fmt: skip
+        entries.append((ts_close, 0, kline))
+    kinds = {"close_all": events.CloseAll, "pause": events.PauseTrading, "resume": events.ResumeTrading}
+    for number, asked in enumerate(case.commands):
+        ts, key = _nanos(asked.time), f"case-{number}"
+        if asked.command == "close":
+            event: events.Event = events.ClosePosition(ts_recv=ts, command_id=key, author="case", symbol=SYMBOL)
+        else:
+            event = kinds[asked.command](ts_recv=ts, command_id=key, author="case")
+        entries.append((ts, 2, event))
+    last = max((ts for ts, *_ in entries), default=START)
+    end = _nanos(case.until) if case.until is not None else last + 5 * SECOND
+    for number, ts in enumerate(range(_nanos(case.entry.time), end + 1, SECOND)):
+        entries.append((ts, 3, events.Heartbeat(ts_recv=ts, sequence=number)))
+    entries.sort(key=lambda entry: entry[:2])
+    log = [encode_event(event) for *_, event in entries]
+    if case.instrument is not None:
+        row = InstrumentRow(symbol=SYMBOL, base="AAA", quote="USDT", status="TRADING", **case.instrument)
+        log.insert(0, encode_event(events.Instruments(ts_recv=_nanos(case.entry.time), rows=[row])))
+    return log
+
+
+def _tick_event(tick: Tick) -> events.Event:
+    ts = _nanos(tick.time)
+    if tick.price is not None:
+        return events.Trade(
+            ts_recv=ts, ts_event=ts, symbol=SYMBOL, price=tick.price, quantity=tick.quantity, side=1, trade_id=ts
+        )
+    if tick.close is not None:
+        volume = tick.quote_volume_24h
+        return events.Tickers(
+            ts_recv=ts, rows=[(SYMBOL, ts, tick.close, tick.close, tick.close, tick.close, volume, volume)]
+        )
+    if tick.bid is None or tick.ask is None:
+        raise ValueError(f"tick at {tick.time}: expected price, or bid and ask, or close")
+    return events.Quote(
+        ts_recv=ts, ts_event=ts, symbol=SYMBOL, bid=tick.bid, ask=tick.ask, bid_size=tick.bid_size, ask_size=tick.ask_size
+    )
+
+
+def _merge(base: Any, over: Any) -> Any:
+    if isinstance(base, dict) and isinstance(over, dict):
+        return {key: _merge(base.get(key), over[key]) if key in over else base[key] for key in {**base, **over}}
+    return over
