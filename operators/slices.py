@@ -187,6 +187,40 @@ class Freshness:
 
 
 @dataclass(slots=True)
+class AnomalyBlock:
+    """Per frame, (F, S): log_close; surge, ln of the 5-minute quote volume (the first minutes: of 1 minute's) over the coin's
+    own hourly median; the 1- and 5-minute changes
+    as log returns. NaN where not known (yet).
+    """
+
+    log_close: F8
+    surge: F8
+    change_1m: F8
+    change_5m: F8
+
+
+@dataclass(slots=True)
+class PoolBlock:
+    """Per frame: ranking and life cycle.
+
+    raw (F, S) the ranking score, -inf where not ranked; near (F, S) log distance to the 24 h high, <= 0; span (F, S) 24 h log range;
+    threshold (F,) the alarm threshold in force; stage (F, S) codes of `candidates.Stage`; failed (F, S) codes of `candidates.Filter`, 0 passed;
+    since (F, S) when the stage was entered, ns; moves: (frame, symbol, before, after, trigger) of each change; first_seen (S,) the
+    second a listing was first seen, 0 for coins that were there before us, -1 for those not seen yet.
+    """
+
+    raw: F8
+    near: F8
+    span: F8
+    threshold: F8
+    stage: U1
+    failed: U1
+    since: I8
+    first_seen: I8
+    moves: list[tuple[int, int, int, int, int]]
+
+
+@dataclass(slots=True)
 class HeatBlock:
     """Per frame: how hot is each coin?
 
@@ -238,6 +272,8 @@ class Slice:
     partial: list[tuple[int, F8]] = field(default_factory=list)  # see `frame.Frame`: windows in progress at a minute's close
     history: list[HistoryBars] = field(default_factory=list)
     freshness: Freshness | None = None
+    anomaly: AnomalyBlock | None = None
+    pool: PoolBlock | None = None
     heat: HeatBlock | None = None
     groups: list[str] | None = None  # per symbol: name of its correlation group, "" if none
     consensus: F8 | None = None  # (F, S) -1..1, what decide concluded; NaN where a coin was not evaluated

@@ -1,4 +1,4 @@
-"""Settings of discovery: anomalies, candidate pool, heat, groups."""
+"""Settings of discovery: anomalies, candidate pool, heat, groups. Why each value: `docs/discovery.md`."""
 
 from __future__ import annotations
 
@@ -8,22 +8,122 @@ import msgspec
 class AnomalySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When a measure counts as having left its recent range."""
 
-    threshold: float = 6.0  # robust standard deviations
+    threshold: float = 6.0  # robust standard deviations: 1.4826 MAD around the median of the last hour's samples
+    least_samples: int = 20  # minutes sampled before a measure speaks
+    cooldown_s: int = 300  # between two anomalies of one measure of one coin
+    gap_s: int = 300  # a coin silent for longer warms up again instead of exploding
+    least_notional: float = 20_000.0  # quote currency traded in a minute before its volume can be one
+    least_change_1m: float = 0.005  # fraction; smaller moves are none however calm the coin was
+    least_change_5m: float = 0.015
+
+    def __post_init__(self) -> None:
+        if self.threshold <= 0:
+            raise ValueError(f"threshold: expected above 0, was {self.threshold}")
+        if not 2 <= self.least_samples <= 60:
+            raise ValueError(f"least_samples: expected 2..60, was {self.least_samples}")
+        if self.cooldown_s < 60:
+            raise ValueError(f"cooldown_s: expected at least 60, was {self.cooldown_s}")
+
+
+class RankingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The raw ranking score: ln(speed) + near_weight * near + range_weight * ln(range)."""
+
+    horizons_min: tuple[int, int, int, int] = (
+        5,
+        10,
+        20,
+        30,
+    )  # market-relative returns, each over the root of its minutes
+    least_speed: float = 1e-5  # floor under the logarithm, log return per root minute
+    near_weight: float = 5.0  # per unit of log distance below the 24 h high
+    near_most: float = 0.10  # log distance from which on it costs no more
+    range_weight: float = 0.25  # power of the 24 h range: coins that moved today move again
+    range_least: float = 0.03  # log range below which all coins count alike
+    market_least: int = 5  # coins needed for a market median; with fewer the market stands still
+
+    def __post_init__(self) -> None:
+        if not all(1 <= minutes <= 31 for minutes in self.horizons_min):
+            raise ValueError(f"horizons_min: expected 1..31 minutes each, was {self.horizons_min}")
+
+
+class AlarmSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The adaptive threshold on the ranking score: each alarm raises it, time lowers it, so that the rate stays near its setting."""
+
+    per_day_per_100: float = 10.0  # alarms a day per 100 ranked coins
+    cooldown_s: int = 3600  # between two alarms of one coin
+    step: float = 0.1  # what one alarm adds to the threshold, in units of the score (natural log)
+    start: float = -2.6  # threshold until the first hour has been seen
+    calibrate_min: int = 60  # minutes whose hottest scores set the first threshold of a market's own
+    calibrate_above: float = 1.2  # how far above their median
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.calibrate_min <= 240:
+            raise ValueError(f"calibrate_min: expected 1..240, was {self.calibrate_min}")
 
 
 class CandidateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The pool's life cycle."""
+    """The pool's life cycle and its filters."""
 
-    size: int = 50
+    size: int = 60  # coins in the pool at most
+    admit: int = 20  # a coin among so many of the hottest enters
+    keep: int = 40  # and stays while among so many
+    new_s: int = 5  # least time in each stage
+    watching_s: int = 5
+    hot_s: int = 120
+    cooling_s: int = 300
+    reheat_s: int = 30  # cooling -> hot again not before
+    calm_s: int = 60  # out of reach for so long before a stage is left downwards
+    hysteresis: float = 0.7  # hot until the score is so far below the threshold (natural log: half of it)
+    least_quote_volume_24h: float = 1_000_000.0  # quote currency
+    listing_part: float = 0.10  # part of it that a new listing needs
+    listing_h: float = 24.0  # how long a listing is new
+    settle_s: int = 600  # symbols first seen later than this after the market's first second are listings
+    ranking: RankingSettings = RankingSettings()
+    alarm: AlarmSettings = AlarmSettings()
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.admit <= self.keep <= self.size:
+            raise ValueError(f"expected 1 <= admit <= keep <= size, was {self.admit}, {self.keep}, {self.size}")
+
+
+class HeatWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Share of each score in the total. A dimension without any data (no mention ever seen) takes no part."""
+
+    volume: float = 0.25
+    momentum: float = 0.40
+    volatility: float = 0.20
+    liquidity: float = 0.05
+    social: float = 0.05
+    novelty: float = 0.05
+
+    def __post_init__(self) -> None:
+        parts = (self.volume, self.momentum, self.volatility, self.liquidity, self.social, self.novelty)
+        if min(parts) < 0 or sum(parts) <= 0:
+            raise ValueError(f"weights: expected none below 0 and a sum above 0, was {parts}")
 
 
 class HeatSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The six scores."""
+    """The six scores. A score is 100 * (1 - 2 ** (-x / half)): `half` is what reads 50."""
 
-    top: int = 30
+    top: int = 30  # coins in the ranking
+    weights: HeatWeights = HeatWeights()
+    volume_half: float = 1.1  # ln of 5-minute volume over the coin's own median, minus the market's: 3 times as much
+    momentum_half: float = 0.5  # ranking score over the alarm threshold, as a ratio: 75 at the alarm
+    volatility_half: float = 1.5  # 24 h range over the market's median range, times nearness to the high
+    liquidity_full: float = 2.0  # decades of 24 h quote volume above the filter that read 100
+    spread_zero_bps: float = 40.0  # quoted spread at which liquidity reads 0
+    age_half_d: float = 30.0  # days after which a coin's novelty has halved
+    mention_half: float = 5.0  # weighted mentions of the last half hour
+    mention_fade_s: float = 900.0  # half-life of a mention
+    famous_followers: int = 10_000  # an author with more counts double per factor of ten
+    announced_h: float = 24.0  # a listing announcement reads 100 and fades over so many hours
 
 
 class GroupSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Correlation groups."""
 
-    threshold: float = 0.8
+    threshold: float = 0.8  # correlation of returns from which on two coins are one group
+    window_bars: int = 96  # 15-minute returns, a day
+    least_bars: int = 32  # known returns a pair needs in common
+    bar_s: int = 900
+    every_s: int = 900  # how often groups are formed anew

@@ -1,0 +1,269 @@
+"""Heat: six scores of every coin, their total, the ranking, and why."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final
+
+import numpy as np
+
+from contracts import facts
+from contracts.events import Announcement, Instruments, Mention
+from contracts.reasons import Reason
+from contracts.settings import DeskSettings
+from operators import heat_walk as walking
+from operators.candidates import FILTER_NAMES, STAGE_NAMES, Filter, Trigger
+from operators.slices import F4, F8, I4, I8, SECOND, U1, HeatBlock, Kind, Slice
+from operators.state import State, capacity, grow
+from operators.universe import base_of, is_excluded
+
+RANK = 5
+REMEMBERED: Final = 10_000
+"""Entries kept of each kind."""
+DIMENSIONS = ("volume", "momentum", "volatility", "liquidity", "social", "novelty")
+
+
+@dataclass
+class HeatState(State):
+    """What was heard of coins: when listed (symbol -> second), when announced (base -> second), mentions (base -> faded count, second).
+
+    `mentioned` tells whether any mention was ever seen. Dicts are bounded: the oldest entry leaves first.
+    """
+
+    VERSION: ClassVar[int] = 1
+    listed: dict[str, int] = field(default_factory=dict)
+    announced: dict[str, int] = field(default_factory=dict)
+    mentions: dict[str, tuple[float, int]] = field(default_factory=dict)
+    mentioned: bool = False
+
+
+class Heat:
+    """Score and rank every coin.
+
+    Each score is 0..100, 50 at a setting's `half`: 100 * (1 - 2 ** (-x / half)).
+
+    | score | x |
+    |---|---|
+    | volume | ln of the 5-minute quote volume over the coin's own hourly median, minus the median coin's |
+    | momentum | exp(ranking score - alarm threshold): speed against the market as a ratio to what raises an alarm now |
+    | volatility | 24 h range over the median coin's, times nearness to the 24 h high (1 at it, 0 from 10 % below on) |
+    | liquidity | decades of 24 h quote volume above the filter, 100 at `liquidity_full`, less the quoted spread's part of `spread_zero_bps` |
+    | social | mentions of the last minutes, an author above `famous_followers` counting more; takes no part before the first mention |
+    | novelty | 100 halving every `age_half_d` days since the listing; a fresh announcement reads 100 and fades over `announced_h` |
+
+    The total is the weighted mean. Coins that the filters failed come after those that passed. step adds `heat`, a `CandidateSnapshot` each
+    second and a `StageChanged` for each move of the pool.
+    """
+
+    name = "heat"
+    state_type = HeatState
+
+    def __init__(self, settings: DeskSettings) -> None:
+        own = settings.heat
+        self._own = own
+        ranking = settings.candidates.ranking
+        self._rules = np.array(
+            [
+                own.volume_half, own.momentum_half, own.volatility_half, own.liquidity_full, own.spread_zero_bps,
+                settings.candidates.least_quote_volume_24h, own.age_half_d * 86400.0, own.mention_half, own.mention_fade_s,
+                own.announced_h * 3600.0, ranking.range_least, ranking.near_most,
+            ],
+            dtype=np.float64,
+        )  # fmt: skip
+        weights = own.weights
+        self._weights = np.array([getattr(weights, name) for name in DIMENSIONS])
+        self._coins = _Coins()
+
+    def start(self) -> HeatState:
+        """Nothing known of any coin."""
+        return HeatState()
+
+    def step(self, state: HeatState, piece: Slice) -> None:
+        """Walk events and frames in log order; see the class."""
+        frames, pool, anomaly = piece.frames, piece.pool, piece.anomaly
+        if frames is None or pool is None or anomaly is None:
+            return
+        width = piece.width
+        coins = self._coins
+        coins.meet(state, piece)
+        count = len(frames)
+        passed = pool.failed == Filter.PASSED
+        scores: F4 = np.zeros((count, walking.SCORES, width), dtype=np.float32)
+        total = np.zeros((count, width))
+        top: I4 = np.full((count, self._own.top), -1, dtype=np.int32)
+        effective = np.zeros((count, walking.SCORES))
+        universe: I8 = np.zeros(count, dtype=np.int64)
+
+        def score(first: int, until: int) -> None:
+            weights = self._weights.copy()
+            if not state.mentioned:
+                weights[walking.SOCIAL] = 0.0
+            effective[first:until] = weights / weights.sum()
+            listed_at = np.maximum(coins.listed_at[:width], pool.first_seen)
+            walking.walk(
+                first, until, width, frames.ts_open, anomaly.surge, pool.raw, pool.near, pool.span, pool.threshold,
+                frames.quote_volume_24h, frames.bid, frames.ask, coins.excluded, passed, listed_at, coins.announced_at, coins.mentions,
+                coins.mentioned_at, weights, self._rules, scores, total, top, universe,
+            )  # fmt: skip
+
+        done = 0
+        rows = frames.row
+        if piece.events:
+            for row in np.flatnonzero(piece.ticks.kind == Kind.EVENT).tolist():
+                event = piece.events[int(piece.ticks.v0[row])]
+                if isinstance(event, Announcement | Instruments | Mention):
+                    until = int(np.searchsorted(rows, row, side="right"))
+                    if until > done:
+                        score(done, until)
+                        done = until
+                    self._hear(state, event)
+        if count > done:
+            score(done, count)
+        piece.heat = HeatBlock(scores=scores, total=total, raw=pool.raw, stage=pool.stage, top=top, passed=passed)
+        for f, s, before, after, trigger in pool.moves:
+            _moved(piece, f, s, before, after, trigger)
+        for f in range(count):
+            self._snapshot(piece, f, effective[f], int(universe[f]))
+
+    def _hear(self, state: HeatState, event: Announcement | Instruments | Mention) -> None:
+        if isinstance(event, Mention):
+            state.mentioned = True
+            second = event.ts_event // SECOND
+            weight = 1.0
+            if event.followers > self._own.famous_followers:
+                weight += math.log10(event.followers / self._own.famous_followers)
+            for base in event.symbols:
+                count, before = state.mentions.pop(base, (0.0, second))
+                count *= 2.0 ** (-max(0, second - before) / self._own.mention_fade_s)
+                _remember(state.mentions, base, (count + weight, max(second, before)))
+                self._coins.tell(state, base)
+        elif isinstance(event, Announcement):
+            if event.category == "listing":
+                for base in event.symbols:
+                    _remember(state.announced, base, event.ts_event // SECOND)
+                    self._coins.tell(state, base)
+        else:
+            for row in event.rows:
+                if row.ts_listed is not None:
+                    _remember(state.listed, row.symbol, row.ts_listed // SECOND)
+                    self._coins.tell(state, row.base)
+
+    def _snapshot(self, piece: Slice, f: int, weights: F8, universe: int) -> None:
+        frames, pool, heat, anomaly = piece.frames, piece.pool, piece.heat, piece.anomaly
+        assert frames is not None
+        assert pool is not None
+        assert heat is not None
+        assert anomaly is not None
+        ids = heat.top[f]
+        ids = ids[ids >= 0]
+        if not len(ids):
+            return
+        numbers = ids.tolist()
+        end = int(frames.ts_open[f]) + SECOND
+        scores = np.round(heat.scores[f][:, ids].astype(np.float64), 1).tolist()
+        bid, ask = frames.bid[f, ids], frames.ask[f, ids]
+        price = frames.close[f, ids]
+        spread = 2e4 * (ask - bid) / (ask + bid)
+        raw = pool.raw[f, ids]
+        symbols, groups = piece.symbols, piece.groups
+        key = f"{piece.market}-candidates-{end // SECOND}"
+        piece.add(
+            int(frames.row[f]),
+            RANK,
+            facts.CandidateSnapshot(
+                id=key, trace_id=key, market=piece.market, partition=piece.partition, offset=int(frames.offset[f]), ts_event=end,
+                settings_hash=piece.settings_hash, model_hash=piece.model_hash,
+                symbols=[symbols[s] for s in numbers], rank=list(range(1, len(numbers) + 1)),
+                heat=np.round(heat.total[f, ids], 1).tolist(), volume_score=scores[0], momentum_score=scores[1],
+                volatility_score=scores[2], liquidity_score=scores[3], social_score=scores[4], novelty_score=scores[5],
+                score=np.round(np.maximum(raw, -99.0), 4).tolist(), stage=[STAGE_NAMES[k] for k in pool.stage[f, ids].tolist()],
+                passed=heat.passed[f, ids].tolist(), failed=[FILTER_NAMES[k] for k in pool.failed[f, ids].tolist()],
+                price=price.tolist(), change_1m=_change(anomaly.change_1m[f, ids]), change_5m=_change(anomaly.change_5m[f, ids]),
+                change_24h=_finite(price / frames.open_24h[f, ids] - 1.0, 6),
+                quote_volume_24h=_finite(frames.quote_volume_24h[f, ids], 2),
+                spread_bps=[round(value, 3) if value == value else None for value in spread.tolist()],
+                age_ms=np.minimum(frames.age_ms[f, ids], 9e15).astype(np.int64).tolist(), stage_since=pool.since[f, ids].tolist(),
+                group=[groups[s] for s in numbers] if groups is not None else [""] * len(numbers),
+                universe=universe,
+                weights=dict(zip(DIMENSIONS, np.round(weights, 4).tolist(), strict=True)),
+            ),
+        )  # fmt: skip
+
+
+class _Coins:
+    """What the state says of coins, as columns by symbol number."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.excluded: U1 = np.zeros(capacity(0), dtype=np.uint8)
+        self.listed_at: I8 = np.zeros(capacity(0), dtype=np.int64)
+        self.announced_at: I8 = np.zeros(capacity(0), dtype=np.int64)
+        self.mentions: F8 = np.zeros(capacity(0))
+        self.mentioned_at: I8 = np.zeros(capacity(0), dtype=np.int64)
+        self._numbers: dict[str, list[int]] = {}
+
+    def meet(self, state: HeatState, piece: Slice) -> None:
+        """Take in the symbols that are new in this slice."""
+        if piece.width <= len(self.names):
+            return
+        for name in ("excluded", "listed_at", "announced_at", "mentions", "mentioned_at"):
+            setattr(self, name, grow(getattr(self, name), piece.width, 0))
+        for number in range(len(self.names), piece.width):
+            symbol = piece.symbols[number]
+            self.names.append(symbol)
+            self.excluded[number] = is_excluded(symbol)
+            base = base_of(symbol)
+            self._numbers.setdefault(base, []).append(number)
+            self.tell(state, base)
+
+    def tell(self, state: HeatState, base: str) -> None:
+        """Copy what is known of a base to its symbols."""
+        for number in self._numbers.get(base, ()):
+            self.listed_at[number] = state.listed.get(self.names[number], 0)
+            self.announced_at[number] = state.announced.get(base, 0)
+            self.mentions[number], self.mentioned_at[number] = state.mentions.get(base, (0.0, 0))
+
+
+def _remember(known: dict[str, Any], key: str, value: Any) -> None:
+    """Set the newest entry; forget the oldest beyond the bound."""
+    known.pop(key, None)
+    known[key] = value
+    if len(known) > REMEMBERED:
+        del known[next(iter(known))]
+
+
+def _finite(values: F8, digits: int) -> list[float]:
+    """As a list, 0 where unknown."""
+    rounded: list[float] = np.round(np.where(np.isfinite(values), values, 0.0), digits).tolist()
+    return rounded
+
+
+def _change(log_return: F8) -> list[float]:
+    return _finite(np.expm1(log_return), 6)
+
+
+def _moved(piece: Slice, f: int, s: int, before: int, after: int, trigger: int) -> None:
+    """Say that a coin changed its stage, and why."""
+    frames, pool, heat = piece.frames, piece.pool, piece.heat
+    assert frames is not None
+    assert pool is not None
+    assert heat is not None
+    end = int(frames.ts_open[f]) + SECOND
+    symbol = piece.symbols[s]
+    raw = float(pool.raw[f, s])
+    args: dict[str, float | str] = {"threshold": round(float(pool.threshold[f]), 4)}
+    if raw > -np.inf:
+        args["score"] = round(raw, 4)
+    if pool.failed[f, s] != Filter.PASSED:
+        args["failed"] = FILTER_NAMES[int(pool.failed[f, s])]
+    key = f"{piece.market}-stage-{symbol}-{STAGE_NAMES[before]}-{end // SECOND}"
+    piece.add(
+        int(frames.row[f]),
+        RANK,
+        facts.StageChanged(
+            id=key, trace_id=key, market=piece.market, partition=piece.partition, offset=int(frames.offset[f]), ts_event=end,
+            settings_hash=piece.settings_hash, model_hash=piece.model_hash, symbol=symbol, stage=STAGE_NAMES[after],
+            previous=STAGE_NAMES[before], reason=Reason(Trigger(trigger).name, args), heat=round(float(heat.total[f, s]), 1),
+        ),
+    )  # fmt: skip
