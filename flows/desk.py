@@ -19,11 +19,14 @@ from bytewax.outputs import Sink
 from contracts.settings import Settings
 from contracts.settings.root import DeskSettings
 from flows.wiring.steps import cut, step
+from operators.anomaly import AnomalyDetector
+from operators.candidates import Candidates
 from operators.cut import Cut
 from operators.execute import Execute
 from operators.focus import Focus
 from operators.frame import Frame
 from operators.freshness import FreshnessGate
+from operators.heat import Heat
 from operators.state import Operator
 
 
