@@ -261,6 +261,22 @@ def broker_status(settings: SettingsFile = None, as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
+@broker_app.command("topics")
+def broker_topics(settings: SettingsFile = None, broker: BrokerAddress = None, as_json: Json = False) -> None:
+    """Create the topics that a broker lacks; what is there stays as it is."""
+    import msgspec
+
+    from contracts.settings import load_settings
+    from contracts.topics import TOPICS
+    from infra.effective import broker_address
+    from infra.topics import ensure_topics
+
+    address = broker_address(load_settings(settings), broker)
+    made = ensure_topics(address, TOPICS.values())
+    said = f"{address}: created {', '.join(made) or 'nothing'}, {len(TOPICS) - len(made)} were there"
+    say(msgspec.json.encode({"address": address, "created": made}).decode() if as_json else said)
+
+
 def broker_here(path: Path | None, kind: str | None, port: int | None) -> Any:
     """The local broker meant: the one chosen, else the one that runs, else the one of the settings."""
     from contracts.settings import load_settings

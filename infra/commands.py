@@ -9,7 +9,7 @@ import time
 import uuid
 
 import msgspec
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from contracts.errors import BrokerError, CommandError
 from contracts.events import CloseAll, ClosePosition, Command, PauseTrading, ResumeTrading
@@ -22,6 +22,8 @@ COMMANDS: dict[str, type[Command]] = {
     "close": ClosePosition,
     "close-all": CloseAll,
 }
+# A partition that is just getting its leader says one of these.
+MOVING = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
 _results = msgspec.json.Decoder(EngineState | CommandResult)
 
 
@@ -69,15 +71,20 @@ class CommandChannel:
                 "log_level": 0,
             }
         )
-        try:
-            _, end = consumer.get_watermark_offsets(TopicPartition(ENGINE_STATE.name, 0), timeout=self.answer_within_s)
-        except KafkaException as e:
-            consumer.close()
-            raise BrokerError(
-                f"broker {self.address}: no answer: {e.args[0].str()}; start the desk with: ember up"
-            ) from e
-        consumer.assign([TopicPartition(ENGINE_STATE.name, 0, end)])
-        return consumer
+        deadline = time.monotonic() + self.answer_within_s
+        while True:
+            left = max(0.1, deadline - time.monotonic())
+            try:
+                _, end = consumer.get_watermark_offsets(TopicPartition(ENGINE_STATE.name, 0), timeout=left)
+            except KafkaException as e:
+                if e.args[0].code() in MOVING and time.monotonic() < deadline:
+                    time.sleep(0.1)
+                    continue
+                consumer.close()
+                said = e.args[0].str()
+                raise BrokerError(f"broker {self.address}: no answer: {said}; start the desk with: ember up") from e
+            consumer.assign([TopicPartition(ENGINE_STATE.name, 0, end)])
+            return consumer
 
     def _append(self, command: Command) -> None:
         failed: list[str] = []

@@ -1,6 +1,6 @@
 """The processes of a desk: which module serves each, and how one says that it is ready.
 
-Every service module has `serve(settings, ready=...)`: it blocks until SIGTERM or SIGINT and calls `ready` when up.
+Every service module has `serve(settings, ready=...)`: it blocks until SIGTERM or SIGINT, and calls `ready`.
 Under the supervisor that call writes the file that `EMBERLINE_READY_FILE` names.
 """
 
@@ -18,8 +18,8 @@ from contracts.settings import Settings
 
 READY_ENV = "EMBERLINE_READY_FILE"
 
-# In the order of their start. Ingest comes after the log's readers: it opens with some 40 MB of history, and a broker in
-# memory keeps 5 MB for those who come late.
+# In the order of their start. Ingest comes after the log's readers: it opens with some 40 MB of history, and a broker
+# in memory keeps 5 MB for those who come late.
 SERVICES: dict[str, str] = {
     "desk": "flows.live",
     "project": "flows.project",

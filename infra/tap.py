@@ -136,14 +136,17 @@ def _partitions(consumer: Consumer, address: str, topic: str) -> list[int]:
 
 
 def _from_time(consumer: Consumer, topic: str, partitions: list[int], oldest_ms: int) -> list[TopicPartition]:
-    try:
-        found: list[TopicPartition] = consumer.offsets_for_times(
-            [TopicPartition(topic, p, oldest_ms) for p in partitions], timeout=10
-        )
-    except KafkaException:
-        # The embedded broker cannot look up times; it holds little, so its messages are read and filtered.
-        return [TopicPartition(topic, p, OFFSET_BEGINNING) for p in partitions]
-    return found
+    since: list[TopicPartition] = consumer.offsets_for_times(
+        [TopicPartition(topic, p, oldest_ms) for p in partitions], timeout=10
+    )
+    ever: list[TopicPartition] = consumer.offsets_for_times(
+        [TopicPartition(topic, p, 1) for p in partitions], timeout=10
+    )
+    # The embedded broker cannot look up times, not even the first; it holds little, so all is read and filtered.
+    return [
+        TopicPartition(topic, found.partition, OFFSET_BEGINNING if first.offset < 0 else found.offset)
+        for found, first in zip(since, ever, strict=True)
+    ]
 
 
 def _decode(message: Any) -> Tapped:
