@@ -21,11 +21,14 @@ from contracts.settings.root import DeskSettings
 from flows.wiring.steps import cut, step
 from operators.anomaly import AnomalyDetector
 from operators.candidates import Candidates
+from operators.anomaly import AnomalyDetector
+from operators.candidates import Candidates
 from operators.cut import Cut
 from operators.execute import Execute
 from operators.focus import Focus
 from operators.frame import Frame
 from operators.freshness import FreshnessGate
+from operators.heat import Heat
 from operators.heat import Heat
 from operators.state import Operator
 
@@ -38,7 +41,10 @@ def build(settings: Settings, source: Source[Any], facts: Sink[Any]) -> Dataflow
     slices = cut("cut", log, lambda market: cutter(settings, market))
     framed = step("frame", slices, of(Frame))
     fresh = step("freshness", framed, of(FreshnessGate))
-    executed = step("execute", fresh, of(Execute))
+    anomalies = step("anomaly", fresh, of(AnomalyDetector))
+    pooled = step("candidates", anomalies, of(Candidates))
+    heated = step("heat", pooled, of(Heat))
+    executed = step("execute", heated, of(Execute))
     focused = step("focus", executed, of(Focus))
     op.output("facts", focused, facts)
     return flow
