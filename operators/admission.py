@@ -102,7 +102,7 @@ def _sized(
     cash = float((book.ledger.cash - state.reserved()) / (1 + fee))
     if cash <= floor:
         return Admission(denied=DenyReason.INSUFFICIENT_CASH, context={"left": f"{cash:.2f}"})
-    minute = max(float(state.table[index, columns.LAST_MINUTE]), float(state.table[index, columns.MINUTE]))
+    minute = float(state.minutes[:, index].max())
     bounds = {
         "setting": size.notional,
         "minute_volume": size.max_of_minute_volume * minute,

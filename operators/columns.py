@@ -25,8 +25,6 @@ BID: Final = 8
 ASK: Final = 9
 BID_SIZE: Final = 10
 ASK_SIZE: Final = 11
-MINUTE: Final = 12  # quote volume of the running minute
-LAST_MINUTE: Final = 13
 # Levels of the exit rules; NaN: no such rule.
 STOP: Final = 16
 BREAK_ARM: Final = 17  # best price from which the break-even stop holds
@@ -76,7 +74,7 @@ LOOKBACK: Final = 300  # seconds of closes behind the black-swan rule
 def new_table(symbols: int) -> F8:
     """A table without position, order or price."""
     table = np.full((symbols, COLUMNS), np.nan)
-    table[:, [SIDE, DONE, TAKERS, MINUTE, LAST_MINUTE, VOLUME]] = 0.0
+    table[:, [SIDE, DONE, TAKERS, VOLUME]] = 0.0
     table[:, BUY_LIMIT] = -np.inf
     table[:, SELL_LIMIT] = np.inf
     return table

@@ -92,7 +92,7 @@ class Book(msgspec.Struct, kw_only=True):
     serial: int = 0
 
 
-_ARRAYS = ("table", "times", "ring", "clock", "counts")
+_ARRAYS = ("table", "times", "ring", "minutes", "clock", "counts")
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Book).decode
 
@@ -107,6 +107,7 @@ class ExecuteState(State):
     table: F8 = field(default_factory=lambda: columns.new_table(0))
     times: I8 = field(default_factory=lambda: columns.new_times(0))
     ring: F8 = field(default_factory=lambda: np.full((columns.LOOKBACK, 0), np.nan))  # closes of the last 300 s
+    minutes: F8 = field(default_factory=lambda: np.zeros((2, 0)))  # quote volume of the running and of the last minute
     clock: I8 = field(default_factory=lambda: np.zeros(columns.CLOCKS, dtype=np.int64))
     counts: I8 = field(default_factory=lambda: np.zeros(columns.COUNTS, dtype=np.int64))
     names: dict[str, int] = field(default_factory=dict)
@@ -138,6 +139,9 @@ class ExecuteState(State):
             ring = np.full((columns.LOOKBACK, len(self.table)), np.nan)
             ring[:, : self.ring.shape[1]] = self.ring
             self.ring = ring
+            minutes = np.zeros((2, len(self.table)))
+            minutes[:, : self.minutes.shape[1]] = self.minutes
+            self.minutes = minutes
 
     def instrument(self, symbol: str) -> Instrument | None:
         """Trading rules of a symbol, None while the log has not told them."""

@@ -38,6 +38,8 @@ NO_I8 = np.empty(0, dtype=np.int64)
 NO_B1 = np.empty(0, dtype=np.bool_)
 NO_U1 = np.empty(0, dtype=np.uint8)
 scan: Callable[..., tuple[int, int, int, int, int]] = watch.scan  # called with the slice's columns in one go
+QUOTE = int(Kind.QUOTE)
+PRICED = frozenset((int(Kind.TRADE), QUOTE, int(Kind.TICKER)))
 INTERVALS = {"1s": 1, "1m": 60, "5m": 300, "15m": 900, "1h": 3600, "4h": 14_400, "1d": 86_400}
 
 
@@ -89,6 +91,7 @@ class Walk:
                 state.table,
                 state.times,
                 state.ring,
+                state.minutes,
                 state.clock,
                 state.counts,
                 self._stale_ns,
@@ -115,13 +118,13 @@ class Walk:
 
     def _at_row(self, row: int) -> None:
         ticks = self._piece.ticks
-        known = ticks.kind[row] in (Kind.TRADE, Kind.QUOTE, Kind.TICKER)
+        known = ticks.kind[row] in PRICED
         ts_event = int(ticks.ts_event[row]) if known else int(ticks.ts_recv[row])
         self.scribe.at(row, int(ticks.offset[row]), ts_event)
 
     def _tick(self, row: int, symbol: int, code: int) -> None:
         ticks, table = self._piece.ticks, self._state.table
-        quote = ticks.kind[row] == Kind.QUOTE
+        quote = ticks.kind[row] == QUOTE
         fresh = int(ticks.ts_recv[row]) - int(self._state.times[symbol, columns.QUOTE_AT]) <= self._stale_ns
         price = float(ticks.v0[row])
         if quote:
@@ -153,7 +156,7 @@ class Walk:
         self._count_dead(int(frames.offset[frame]))
         self.health.second(self._piece, frame, ts_close, restart=bool(frames.restart[frame]))
         ticks = self._piece.ticks
-        known = ticks.kind[row] in (Kind.TRADE, Kind.QUOTE, Kind.TICKER)
+        known = ticks.kind[row] in PRICED
         while self._decision_frame() == frame:
             decided = self._decisions[self._next]
             self._next += 1

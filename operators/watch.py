@@ -22,12 +22,10 @@ from operators.columns import (
     EVENT_AT,
     FEED,
     FRAMES,
-    LAST_MINUTE,
     LOOKBACK,
     MARK,
     MARKS_AT,
     MESSAGES,
-    MINUTE,
     NOW,
     OFFSET,
     PRICE,
@@ -61,72 +59,6 @@ DAY_S: Final = 86_400.0
 
 
 @kernel
-def take_row(
-    table: F8,
-    times: I8,
-    kind: int,
-    s: int,
-    ts_recv: int,
-    ts_event: int,
-    v0: float,
-    v1: float,
-    v2: float,
-    v3: float,
-    stale_ns: int,
-) -> bool:
-    """Write a tick of symbol `s` into the table; False where it tells nothing new.
-
-    A ticker repeats, up to a second late, what the trade stream of the coin has told; so it says nothing for `stale_ns`
-    after a trade. The volume of a ticker is the rise of the venue's 24 h figure since the one before; where that figure
-    fell (yesterday leaves the window faster than today enters), its mean rate over the time between both.
-    """
-    if kind == _TRADE:
-        table[s, PRICE] = v0
-        table[s, MARK] = v0
-        table[s, VOLUME] = v1
-        times[s, TRADE_AT] = ts_recv
-        times[s, PRICE_AT] = ts_recv
-        times[s, EVENT_AT] = ts_event
-        return True
-    if kind == _QUOTE:
-        if not (v0 > 0.0 and v1 > 0.0):
-            return False
-        table[s, BID] = v0
-        table[s, ASK] = v1
-        table[s, BID_SIZE] = v2
-        table[s, ASK_SIZE] = v3
-        table[s, MARK] = 0.5 * (v0 + v1)
-        table[s, VOLUME] = 0.0
-        times[s, QUOTE_AT] = ts_recv
-        times[s, EVENT_AT] = ts_event
-        return True
-    before = table[s, QUOTE_VOLUME_24H]
-    table[s, QUOTE_VOLUME_24H] = v1
-    if ts_recv - times[s, TRADE_AT] < stale_ns:
-        return False
-    traded = v1 - before
-    if not traded > 0.0:
-        elapsed = 1.0 if np.isnan(before) else max(0.0, (ts_recv - times[s, PRICE_AT]) / 1e9)
-        traded = v1 / DAY_S * min(elapsed, DAY_S)
-    table[s, PRICE] = v0
-    table[s, MARK] = v0
-    table[s, VOLUME] = traded / v0
-    times[s, PRICE_AT] = ts_recv
-    times[s, EVENT_AT] = ts_event
-    return True
-
-
-@kernel
-def _wanted(table: F8, kind: int, s: int, v0: float, v1: float) -> bool:
-    """Whether an order at the venue may fill on this tick."""
-    if table[s, TAKERS] > 0.0:
-        return True
-    if kind == _QUOTE:
-        return bool(v1 <= table[s, BUY_LIMIT] or v0 >= table[s, SELL_LIMIT])
-    return bool(v0 <= table[s, BUY_LIMIT] or v0 >= table[s, SELL_LIMIT])
-
-
-@kernel
 def _second(
     f: int,
     ts_open: I8,
@@ -140,6 +72,7 @@ def _second(
     found: I8,
     table: F8,
     ring: F8,
+    minutes: F8,
 ) -> bool:
     """Exit rules of one closed second for the held symbols (codes go to `found`), then its volumes and closes."""
     second = ts_open[f] // 1_000_000_000
@@ -151,7 +84,7 @@ def _second(
             for s in range(ring.shape[1]):
                 ring[i, s] = np.nan
         for s in range(width):
-            table[s, MINUTE] = 0.0
+            minutes[0, s] = 0.0
     some = False
     for h in range(len(held)):
         s = held[h]
@@ -164,11 +97,11 @@ def _second(
     for s in range(width):
         ring[slot, s] = close[f, s]
     for s in range(width):
-        table[s, MINUTE] += quote_volume[f, s]
+        minutes[0, s] += quote_volume[f, s]
     if second % 60 == 59:
         for s in range(width):
-            table[s, LAST_MINUTE] = table[s, MINUTE]
-            table[s, MINUTE] = 0.0
+            minutes[1, s] = minutes[0, s]
+            minutes[0, s] = 0.0
     return some
 
 
@@ -200,6 +133,7 @@ def scan(
     table: F8,
     times: I8,
     ring: F8,
+    minutes: F8,
     clock: I8,
     counts: I8,
     stale_ns: int,
@@ -209,39 +143,100 @@ def scan(
     AT_FRAME: second `frame` closed and something follows from it (call again with frame + 1 at the same row); AT_TIMER:
     time has come, the row is not applied yet; AT_EVENT and AT_TICK: the row is applied, go on behind it. Rows of one
     message count as one.
+
+    A ticker repeats, up to a second late, what the trade stream of the coin has told; so it says nothing for `stale_ns`
+    after a trade. The volume of a ticker is the rise of the venue's 24 h figure since the one before; where that figure
+    fell (yesterday leaves the window faster than today enters), its mean rate over the time between both.
     """
     frames = len(frame_row)
-    for row in range(i, len(kind)):
-        while f < frames and frame_row[f] <= row:
+    rows = len(kind)
+    next_frame = frame_row[f] if f < frames else rows
+    next_second = min(clock[STATUS_AT], clock[CYCLE_AT], clock[MARKS_AT])
+    # Local copies: the loop would otherwise write them back at every row.
+    now, timer, last, messages = clock[NOW], clock[TIMER], clock[OFFSET], 0
+    beats, trades, quotes, tickers, events = 0, 0, 0, 0, 0
+    why, s, code = END, -1, 0
+    row = i
+    while row < rows:
+        if next_frame <= row:
             counts[FRAMES] += 1
-            due = _second(f, ts_open, restart, close, quote_volume, age_ms, heat, consensus, held, found, table, ring)
-            ts_close = ts_open[f] + 1_000_000_000
-            due = due or restart[f] or f == decision_frame
-            due = due or ts_close >= clock[STATUS_AT] or ts_close >= clock[CYCLE_AT] or ts_close >= clock[MARKS_AT]
+            due = _second(
+                f, ts_open, restart, close, quote_volume, age_ms, heat, consensus, held, found, table, ring, minutes
+            )
+            due = due or restart[f] or f == decision_frame or ts_open[f] + 1_000_000_000 >= next_second
             if len(feed) > 0:
                 due = due or feed[f] != clock[FEED]
             if due:
-                return AT_FRAME, row, f, -1, 0
+                why = AT_FRAME
+                break
             f += 1
-        clock[NOW] = max(clock[NOW], ts_recv[row])
-        if clock[NOW] >= clock[TIMER]:
-            return AT_TIMER, row, f, -1, 0
+            next_frame = frame_row[f] if f < frames else rows
+            continue
+        now = max(now, ts_recv[row])
+        if now >= timer:
+            why = AT_TIMER
+            break
+        if offset[row] != last:
+            last = offset[row]
+            messages += 1
         k = kind[row]
-        counts[k] += 1
-        if offset[row] != clock[OFFSET]:
-            clock[OFFSET] = offset[row]
-            counts[MESSAGES] += 1
         if k == _HEARTBEAT:
+            beats += 1
+            row += 1
             continue
         if k == _EVENT:
-            return AT_EVENT, row, f, -1, 0
+            events += 1
+            why = AT_EVENT
+            break
         s = symbol[row]
-        if not take_row(table, times, k, s, ts_recv[row], ts_event[row], v0[row], v1[row], v2[row], v3[row], stale_ns):
-            continue
-        price = v0[row]
-        if k == _QUOTE and table[s, SIDE] < 0.0:
-            price = v1[row]
-        code = exits.on_price(table, s, price)
-        if code != 0 or _wanted(table, k, s, v0[row], v1[row]):
-            return AT_TICK, row, f, s, code
-    return END, len(kind), f, -1, 0
+        # Written out here: a call with two arrays costs more than all that follows.
+        price = low = high = v0[row]
+        if k == _TRADE:
+            trades += 1
+            table[s, VOLUME] = v1[row]
+            times[s, TRADE_AT] = now
+        elif k == _QUOTE:
+            quotes += 1
+            low, high = v0[row], v1[row]
+            if not (low > 0.0 and high > 0.0):
+                row += 1
+                continue
+            table[s, BID] = low
+            table[s, ASK] = high
+            table[s, BID_SIZE] = v2[row]
+            table[s, ASK_SIZE] = v3[row]
+            times[s, QUOTE_AT] = now
+            price = high if table[s, SIDE] < 0.0 else low
+        else:
+            tickers += 1
+            before = table[s, QUOTE_VOLUME_24H]
+            table[s, QUOTE_VOLUME_24H] = v1[row]
+            if now - times[s, TRADE_AT] < stale_ns:
+                row += 1
+                continue
+            traded = v1[row] - before
+            if not traded > 0.0:
+                elapsed = 1.0 if np.isnan(before) else max(0.0, (now - times[s, PRICE_AT]) / 1e9)
+                traded = v1[row] / DAY_S * min(elapsed, DAY_S)
+            table[s, VOLUME] = traded / price
+        if k != _QUOTE:
+            table[s, PRICE] = price
+            times[s, PRICE_AT] = now
+        table[s, MARK] = 0.5 * (low + high)
+        times[s, EVENT_AT] = ts_event[row]
+        if table[s, SIDE] != 0.0:
+            code = exits.on_price(table, s, price)
+        # An order at the venue may fill: a market order on any tick, a resting one where the market came to its price.
+        reached = high <= table[s, BUY_LIMIT] or low >= table[s, SELL_LIMIT]
+        if code != 0 or reached or table[s, TAKERS] > 0.0:
+            why = AT_TICK
+            break
+        row += 1
+    clock[NOW], clock[OFFSET] = now, last
+    counts[_HEARTBEAT] += beats
+    counts[_TRADE] += trades
+    counts[_QUOTE] += quotes
+    counts[_TICKER] += tickers
+    counts[_EVENT] += events
+    counts[MESSAGES] += messages
+    return why, row, f, s, code
