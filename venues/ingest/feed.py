@@ -21,6 +21,7 @@ WATCH_S = 0.25
 STABLE_S = 10.0  # a connection that lived this long starts the back-off anew
 SUCCESSOR_READY_S = 30.0
 OVERLAP_S = 2.0  # both connections run this long, so that the first has delivered where the second begins
+NOTICED_OVERLAP_S = 0.4  # after a shutdown notice there may be no more time than this
 RETRY_ROLLOVER_S = 60.0
 
 log = structlog.get_logger()
@@ -152,7 +153,8 @@ class Feed:
             log.warning("rollover_failed", reason=f"{type(e).__name__}: {e}"[:160])
             return False
         deadline = time.monotonic() + SUCCESSOR_READY_S
-        while not (successor.frames and successor.subscriptions.settled and successor.age >= OVERLAP_S):
+        overlap = NOTICED_OVERLAP_S if self._shutdown_notice else OVERLAP_S
+        while not (successor.frames and successor.subscriptions.settled and successor.age >= overlap):
             if successor.ended.is_set() or (time.monotonic() > deadline and not old.ended.is_set()):
                 await successor.close()  # what it held the old one brings as well
                 log.warning("rollover_failed", reason=successor.why or "the successor stayed silent")
