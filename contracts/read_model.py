@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
+SCHEMA_VERSION = 1  # a read model of another version is not written to; it is made anew from the topics
+
 metadata = MetaData()
 
 bars = Table(
@@ -155,7 +157,7 @@ fills = Table(  # what the K-line marks
     Column("market", String(40), nullable=False),
     Column("symbol", String(40), nullable=False, index=True),
     Column("ts_event", BigInteger, nullable=False, index=True),
-    Column("client_order_id", String(64), nullable=False),
+    Column("client_order_id", String(64), nullable=False, index=True),
     Column("side", String(4), nullable=False),
     Column("purpose", String(24), nullable=False),
     Column("price", Float, nullable=False),
@@ -198,6 +200,7 @@ equity = Table(  # the PnL curve
     Column("drawdown", Float, nullable=False),
     Column("day_pnl", Float, nullable=False),
     Column("open_positions", Integer, nullable=False),
+    Column("account", String(40), nullable=False, server_default="paper"),
 )
 
 engine = Table(  # the newest state per market
@@ -244,6 +247,7 @@ dead_letters = Table(  # counted by source and reason; the bytes stay on the top
     Column("reason", String(200), primary_key=True),
     Column("count", BigInteger, nullable=False),
     Column("ts_recv", BigInteger, nullable=False),
+    Column("last_offset", BigInteger, nullable=True),  # of the log: what lies at or before it is counted already
 )
 
 offsets = Table(  # how far the projector is, per topic and partition: written with the rows, in one transaction
@@ -255,4 +259,14 @@ offsets = Table(  # how far the projector is, per topic and partition: written w
     Column("ts_written", BigInteger, nullable=False),
 )
 
+meta = Table(  # schema_version, and log_id: which broker's log the offsets belong to
+    "meta",
+    metadata,
+    Column("key", String(40), primary_key=True),
+    Column("value", String(200), nullable=False),
+)
+
 Index("fills_by_symbol", fills.c.symbol, fills.c.sequence)
+Index("bars_by_time", bars.c.market, bars.c.ts_open)
+Index("heat_history_by_time", heat_history.c.market, heat_history.c.ts_event)
+Index("order_events_by_time", order_events.c.ts_event)

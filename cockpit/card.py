@@ -1,0 +1,147 @@
+"""The decision card of one coin: what would we do now, and why or why not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cockpit import formats
+from cockpit.panel import Block, item, notice
+from cockpit.queries import Row
+from cockpit.reading import ACTION_TONES, RISK_TONES, reason_text, spelled, tone_of
+from cockpit.strings import word
+
+SCORES = ("volume", "momentum", "volatility", "liquidity", "social", "novelty")
+
+
+def decision_card(symbol: str, signal: Row | None, decision: Row | None, zone: str) -> Block:
+    """The newest evaluation; where it is an entry, or the coin is held because of one, the packet's prices too."""
+    if signal is None and decision is None:
+        return {**notice(f"{symbol}: {word('no_signal')}", word("no_signal_why"))}
+    body = signal["body"] if signal is not None else {}
+    packet = decision["body"] if decision is not None else {}
+    action = str(body.get("action") or packet.get("action"))
+    sections: list[dict[str, Any]] = []
+    reasons = body.get("reasons") or packet.get("reasons") or []
+    if reasons:
+        tone = "warn" if action == "wait" else "up"
+        label = word("why_not" if action == "wait" else "why_yes")
+        notes = [{"text": reason_text(reason), "tone": tone, "tip": str(reason.get("code", ""))} for reason in reasons]
+        sections.append({"kind": "notes", "label": label, "items": notes})
+    if body:
+        sections.append({"kind": "grid", "items": _evaluation(body)})
+        gates = body.get("gates") or {}
+        if gates:
+            chips = [
+                {"text": f"{'✓' if passed else '✗'} {spelled(gate)}", "tone": "up" if passed else "down"}
+                for gate, passed in gates.items()
+            ]
+            sections.append({"kind": "chips", "label": word("gates"), "items": chips})
+        votes = body.get("votes") or {}
+        if votes:
+            bars = [
+                {
+                    "label": spelled(name),
+                    "size": vote,
+                    "tone": tone_of(vote),
+                    "value": formats.number(vote, 2, sign=True),
+                }
+                for name, vote in votes.items()
+            ]
+            sections.append({"kind": "bars", "signed": True, "label": word("votes"), "items": bars})
+    if packet:
+        at = formats.clock(packet["generated_at"], zone)
+        sections.append({"kind": "grid", "label": f"{word('newest_decision')} · {at}", "items": _packet(packet, zone)})
+        sections.append({"kind": "say", "tone": "muted", "text": _versions(packet)})
+    ts_event = signal["ts_event"] if signal is not None else packet["generated_at"]
+    shadow = f" · {word('shadow')}" if body.get("shadow", packet.get("shadow")) else ""
+    return {
+        "kind": "card",
+        "title": symbol,
+        "action": {"text": word(action) + shadow, "tone": ACTION_TONES.get(action, "muted"), "tip": ""},
+        "at": {"text": formats.clock(ts_event, zone), "tip": formats.utc(ts_event)},
+        "sections": sections,
+    }
+
+
+def scores_card(row: Row, weights: dict[str, float], zone: str) -> Block:
+    """The six scores of one coin with their weights, its stage, and its figures."""
+    bars = [
+        {
+            "label": word(f"{name}_score_long"),
+            "size": row[f"{name}_score"] / 100.0,
+            "value": formats.number(row[f"{name}_score"], 0),
+            "tip": word("weighs", weight=formats.share(weights[name])) if name in weights else "",
+        }
+        for name in SCORES
+    ]
+    bars.insert(0, {"label": word("heat"), "size": row["heat"] / 100.0, "value": formats.number(row["heat"], 0), "tone": "heat"})
+    figures = [
+        item(word("price"), formats.price(row["price"])),
+        item(word("change_5m"), formats.percent(row["change_5m"]), tone=tone_of(row["change_5m"])),
+        item(word("change_24h"), formats.percent(row["change_24h"]), tone=tone_of(row["change_24h"])),
+        item(word("volume_24h"), formats.compact(row["quote_volume_24h"]), tip=word("volume_24h_tip")),
+        item(word("spread"), bps(row["spread_bps"]), tip=word("spread_tip")),
+        item(word("rank"), f"{row['rank']}"),
+    ]
+    since = word("since", at=formats.clock(row["stage_since"], zone))
+    return {
+        "kind": "card",
+        "title": row["symbol"],
+        "action": {"text": word(row["stage"]), "tone": "accent" if row["stage"] == "hot" else "muted", "tip": since},
+        "at": {"text": formats.clock(row["ts_event"], zone), "tip": formats.utc(row["ts_event"])},
+        "sections": [{"kind": "grid", "items": figures}, {"kind": "bars", "items": bars, "tip": word("heat_tip")}],
+    }
+
+
+def bps(value: float | None) -> str:
+    """Basis points with their unit."""
+    return formats.DASH if value is None else f"{formats.number(value, 1)} bp"
+
+
+def _evaluation(body: dict[str, Any]) -> list[dict[str, str]]:
+    return [
+        item(word("heat"), formats.number(body["heat"], 0), tip=word("heat_tip")),
+        item(
+            word("consensus"),
+            formats.number(body["consensus"], 2, sign=True),
+            tone=tone_of(body["consensus"]),
+            tip=word("consensus_tip"),
+        ),
+        item(word("confidence"), formats.share(body["confidence"])),
+    ]
+
+
+def _packet(packet: dict[str, Any], zone: str) -> list[dict[str, str]]:
+    cost = packet["cost"]
+    risk = packet["risk_level"]
+    return [
+        item(word("entry"), formats.price(packet["entry"])),
+        item(word("stop"), formats.price(packet["stop_loss"]), tone="down"),
+        item(word("target_1"), formats.price(packet["take_profit_1"]), tone="up"),
+        item(word("target_2"), formats.price(packet["take_profit_2"]), tone="up"),
+        item(word("reward_risk"), formats.number(packet["reward_risk"], 2)),
+        item(word("strength"), formats.share(packet["strength"])),
+        item(word("risk"), word(risk), tone=RISK_TONES.get(risk, "")),
+        item(word("edge"), bps(packet["expected_edge_bps"]), tip=word("edge_tip", source=packet["edge_source"])),
+        item(
+            word("cost"),
+            bps(cost["round_trip_bps"]),
+            tip=word(
+                "cost_tip",
+                fee=formats.number(cost["taker_fee_bps"], 1),
+                spread=formats.number(cost["spread_bps"], 1),
+                slippage=formats.number(cost["slippage_bps"], 1),
+            ),
+        ),
+        item(word("valid_until"), formats.clock(packet["valid_until"], zone), tip=formats.utc(packet["valid_until"])),
+    ]
+
+
+def _versions(packet: dict[str, Any]) -> str:
+    return word(
+        "versions",
+        model=packet["model_version"] or formats.DASH,
+        data=packet["data_version"] or formats.DASH,
+        settings=packet["settings_hash"],
+        git=packet["git_version"] or formats.DASH,
+    )

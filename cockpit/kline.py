@@ -1,0 +1,104 @@
+"""The live K-line: history once, then the last bars and the fills since, drawn in place by `assets/kline.mjs`.
+
+The page remembers per session which chart has its history. The chart checks each delta against what it holds and reports
+`need` when one does not join: then history is sent again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from cockpit import formats, queries
+from cockpit.panel import mount
+from cockpit.queries import NANOS, Row
+from cockpit.reading import spelled
+from cockpit.strings import word
+
+INTERVALS = ("1m", "5m", "15m")
+HISTORY_BARS = 1000
+DELTA_BARS = 3
+FILLS = 500
+HEIGHT_PX = 520
+_SENT = "kline_sent"
+
+
+def kline(url: str, market: str, symbol: str, interval: str, lines: list[dict[str, Any]], zone: str) -> None:
+    """Draw the chart of one coin and keep it up to date; call it in a live part."""
+    mount("kline", "kline", message(st.session_state, url, market, symbol, interval, lines, zone), {"need": _forget})
+
+
+def forget() -> None:
+    """Send history with the next update: the page was entered anew."""
+    st.session_state.pop(_SENT, None)
+
+
+def _forget() -> None:
+    forget()
+
+
+def message(
+    session: Any, url: str, market: str, symbol: str, interval: str, lines: list[dict[str, Any]], zone: str
+) -> dict[str, Any]:
+    """What the chart gets now: history if this session's chart has none of this coin and interval, else a delta."""
+    key = f"{market}/{symbol}/{interval}/{word('coin')}"
+    sent: tuple[str, int] | None = session.get(_SENT)
+    is_delta = sent is not None and sent[0] == key
+    after = sent[1] if sent is not None and is_delta else -1
+    bars = queries.newest_bars(url, market, symbol, interval, DELTA_BARS if is_delta else HISTORY_BARS)
+    fills = queries.fills(url, market, symbol, FILLS, after)
+    sequence = max((fill["sequence"] for fill in fills), default=max(after, 0))
+    session[_SENT] = (key, sequence)
+    packed = [_bar(bar) for bar in bars]
+    newest = bars[-1] if bars else None
+    return {
+        "key": key,
+        "history": None if is_delta else packed,
+        "bars": packed if is_delta else [],
+        "fills": [_fill(fill, zone) for fill in fills],
+        "after": max(after, 0),
+        "sequence": sequence,
+        "lines": lines,
+        "decimals": formats.price_decimals(newest["close"]) if newest else 2,
+        "shift": formats.zone_offset_s(newest["ts_open"], zone) if newest else 0,
+        "height": HEIGHT_PX,
+        "texts": {
+            "coin": f"{symbol} · {interval}",
+            "volume": word("volume"),
+            "nothing": word("chart_nothing"),
+            "now": word("go_to_now"),
+        },
+    }
+
+
+def position_lines(position: Row | None) -> list[dict[str, Any]]:
+    """Entry, stop and targets of an open position as price lines."""
+    if position is None:
+        return []
+    body = position["body"]
+    lines = [{"id": "entry", "look": "entry", "price": position["average_entry"], "title": word("entry")}]
+    stop = position["stop_loss"]
+    if stop is not None:
+        lines.append({"id": "stop", "look": "stop", "price": stop, "title": word("stop")})
+    for number, target in enumerate(body.get("take_profit") or [], start=1):
+        lines.append({"id": f"target{number}", "look": "target", "price": target, "title": f"{word('target')} {number}"})
+    return lines
+
+
+def _bar(bar: Row) -> list[float]:
+    return [bar["ts_open"] // NANOS, bar["open"], bar["high"], bar["low"], bar["close"], bar["volume"]]
+
+
+def _fill(fill: Row, zone: str) -> dict[str, Any]:
+    why = spelled(fill["purpose"].lower())
+    text = f"{formats.clock(fill['ts_event'], zone)}  {word(fill['side'])} {formats.quantity(fill['quantity'])} @ {formats.price(fill['price'])}  {why}"
+    return {
+        "time": fill["ts_event"] // NANOS,
+        "side": fill["side"],
+        "sequence": fill["sequence"],
+        "word": word(fill["side"]),
+        "text": text,
+    }
+
+

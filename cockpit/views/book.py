@@ -1,0 +1,128 @@
+"""Book: what did we do, and what came of it?"""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from cockpit import formats, ledger, panel, queries, session
+from cockpit.live import live
+from cockpit.queries import ReadModelMissing, Row
+from cockpit.reading import tone_of
+from cockpit.strings import word
+
+POINTS = 600
+CURVE_PX = 240
+ORDERS_PX = 420
+CLOSED_PX = 420
+ORDERS = 100
+
+
+@live
+def account() -> None:
+    """Where the account stands, and what is open."""
+    url, market, zone = session.url(), session.market(), session.zone()
+    desk = queries.desk(url, market, 0.0)
+    row = desk.account or {}
+    panel.draw(
+        "account",
+        [
+            panel.stats(
+                [
+                    panel.item(word("equity"), formats.money(row.get("equity")), tip=word("equity_tip")),
+                    panel.item(
+                        word("day_pnl"),
+                        formats.money(row.get("day_pnl"), sign=True),
+                        tone=tone_of(row.get("day_pnl")),
+                        tip=word("day_pnl_tip"),
+                    ),
+                    panel.item(
+                        word("realised"),
+                        formats.money(row.get("realised_pnl"), sign=True),
+                        tone=tone_of(row.get("realised_pnl")),
+                    ),
+                    panel.item(
+                        word("unrealised"),
+                        formats.money(row.get("unrealised_pnl"), sign=True),
+                        tone=tone_of(row.get("unrealised_pnl")),
+                    ),
+                    panel.item(word("exposure"), formats.money(row.get("exposure")), tip=word("exposure_tip")),
+                    panel.item(word("cash"), formats.money(row.get("cash"))),
+                    panel.item(word("drawdown"), formats.percent(row.get("drawdown")).lstrip("+"), tip=word("drawdown_tip")),
+                ]
+            )
+        ],
+    )
+    st.caption(word("positions"))
+    panel.draw("positions", [ledger.positions_table(queries.open_positions(url, market), zone)])
+
+
+@st.fragment(run_every=15.0)
+def curve() -> None:
+    """Equity over time: drawn anew every 15 seconds, because the picture does not change in place."""
+    try:
+        rows = queries.equity_curve(session.url(), session.market(), POINTS)
+    except ReadModelMissing:
+        return
+    st.caption(word("pnl_curve"))
+    if len(rows) < 2:
+        panel.draw("no_curve", [panel.notice(word("no_curve"))])
+        return
+    st.plotly_chart(figure(rows, session.zone()), key="curve", config={"displayModeBar": False}, theme="streamlit")
+
+
+def figure(rows: list[Row], zone: str) -> go.Figure:
+    """The equity curve, times in `zone`."""
+    shifted = [row["ts_event"] // 1_000_000 + formats.zone_offset_s(row["ts_event"], zone) * 1000 for row in rows]
+    line = go.Scatter(
+        x=[f"{formats.utc(ms * 1_000_000)[:-4]}" for ms in shifted],
+        y=[row["equity"] for row in rows],
+        mode="lines",
+        line={"width": 1.8, "color": "#f26b38"},
+        hovertemplate="%{y:,.2f}<extra></extra>",
+    )
+    figure = go.Figure(line)
+    figure.update_layout(
+        height=CURVE_PX,
+        margin={"l": 0, "r": 8, "t": 8, "b": 0},
+        showlegend=False,
+        hovermode="x unified",
+        yaxis={"side": "right", "tickformat": ",.0f", "nticks": 5, "automargin": True},
+        xaxis={"nticks": 8, "showgrid": False},
+    )
+    return figure
+
+
+@live
+def orders() -> None:
+    """Orders on the left, the chosen one's life on the right, closed positions below."""
+    url, market, zone = session.url(), session.market(), session.zone()
+    listed = queries.orders(url, market, ORDERS)
+    chosen = st.session_state.get("order_chosen")
+    left, right = st.columns([0.62, 0.38], gap="small")
+    with left:
+        st.caption(word("orders"))
+        panel.draw(
+            "orders", [ledger.orders_table(listed, zone, ORDERS_PX, chosen, pick=True)], on_pick=_choose_order
+        )
+    with right:
+        st.caption(word("life"))
+        events = queries.order_events(url, chosen) if chosen else []
+        if events:
+            body = events[-1]["body"]
+            title = f"{body['symbol']} · {word(body['side'])}"
+            panel.draw("life", [{"kind": "card", "title": title, "sections": []}, ledger.order_life(events, zone)])
+        else:
+            panel.draw("life", [panel.notice(word("choose_order"))])
+        st.caption(word("closed_positions"))
+        panel.draw("closed", [ledger.closed_table(queries.closed_positions(url, market, 50), zone, CLOSED_PX)])
+
+
+def _choose_order(client_order_id: str) -> None:
+    st.session_state["order_chosen"] = client_order_id
+
+
+st.subheader(word("book_question"), anchor=False)
+account()
+curve()
+orders()
