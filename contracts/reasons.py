@@ -97,3 +97,15 @@ class WaitReason(StrEnum):
     COOLDOWN = "COOLDOWN"
     HIGH_CORR_GROUP = "HIGH_CORR_GROUP"
     OVEREXTENDED = "OVEREXTENDED"
+    ENTRY_DISABLED = "ENTRY_DISABLED"
+    NO_SETUP = "NO_SETUP"
+
+
+class EntryReason(StrEnum):
+    """Why a coin is entered: what speaks for a decision."""
+
+    HEAT_REACHED = "HEAT_REACHED"
+    CONSENSUS_REACHED = "CONSENSUS_REACHED"
+    EDGE_COVERS_COST = "EDGE_COVERS_COST"
+    STRONGEST_VOTE = "STRONGEST_VOTE"
+    SETUP = "SETUP"

@@ -79,11 +79,11 @@ class Indicators:
         state.memory = grow(state.memory, symbols, 0.0)
         state.ring = grow(state.ring, symbols, 0.0)
 
-    def advance(self, state: IndicatorState, ts_open: int, high: F8, low: F8, close: F8, volume: F8) -> None:
-        """Take one bar of every symbol."""
+    def advance(self, state: IndicatorState, ts_open: int | I8, high: F8, low: F8, close: F8, volume: F8) -> None:
+        """Take one bar of every symbol; `ts_open` is common to all or (S,)."""
         self.widen(state, close.shape[0])
         _advance(
-            ts_open,
+            np.full(close.shape[0], ts_open, np.int64) if isinstance(ts_open, int) else ts_open,
             self.seconds * SECOND,
             self.settings.max_missing,
             high,
@@ -181,7 +181,7 @@ def _take(
 
 @kernel
 def _advance(
-    ts_open: int,
+    ts_open: I8,
     step: int,
     max_missing: int,
     high: F8,
@@ -199,7 +199,7 @@ def _advance(
     for s in range(close.shape[0]):
         _take(
             s,
-            ts_open,
+            ts_open[s],
             step,
             max_missing,
             high[s],

@@ -1,0 +1,287 @@
+"""Facts of deciding: a `Signal` for what was seen and why it waits or acts, a `DecisionPacket` for what shall be done.
+
+Numbers in facts are rounded to six significant digits and never NaN: what is unknown is left out, or zero where a field
+must stand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from typing import Final, Literal
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from contracts.facts import CostAssumption, DecisionPacket, Signal
+from contracts.reasons import EntryReason, Reason
+from contracts.settings import DeskSettings
+from contracts.settings.trading import ExitSettings
+from operators.gates import GATE_NAMES, Column, Gate, Judgement, Seen, Threshold, significant, why_not
+from operators.ids import trace_id
+from operators.indicators.layout import Out
+from operators.observe import DECIDE
+from operators.signals import NAMES, TIMEFRAMES, Family
+from operators.slices import F8, SECOND, FrameBlock, Slice
+
+FEATURES: Final = {
+    "price": Column.PRICE,
+    "change_1m": Column.CHANGE_1M,
+    "change_5m": Column.CHANGE_5M,
+    "spread_bps": Column.SPREAD_BPS,
+    "edge_bps": Column.EDGE_BPS,
+    "risk_bps": Column.RISK_BPS,
+    "cost_bps": Column.COST_BPS,
+    "atr_bps": Column.ATR_BPS,
+}
+INDICATORS: Final = {"rsi_1m": Out.RSI, "adx_1m": Out.ADX, "mfi_1m": Out.MFI, "cmf_1m": Out.CMF}
+VOTES: Final = [
+    (f"{family.name.lower()}/{NAMES[seconds]}", int(family), t)
+    for family in Family
+    for t, seconds in enumerate(TIMEFRAMES)
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """What was in force: model, data and code. Empty where there is none."""
+
+    model: str = ""
+    data: str = ""
+    git: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a verdict stands: its frame in the slice, in the judged block, its place among the candidates, its coin."""
+
+    frame: int
+    f: int
+    k: int
+    symbol: int
+    verdict: int
+    in_the_way: int
+
+
+class Writer:
+    """Write the facts of one strategy.
+
+    signal(...) and packet(...) read the judged block at a place; `values` and `votes` are the indicators and votes of
+    this moment.
+    """
+
+    def __init__(
+        self, settings: DeskSettings, versions: Versions, strategy: str, timeframe: str, *, shadow: bool
+    ) -> None:
+        self._settings = settings
+        self._versions = versions
+        self._strategy = strategy
+        self._timeframe = timeframe
+        self._shadow = shadow
+        self._zone = ZoneInfo(settings.strategy.local_timezone)
+
+    def trace(self, piece: Slice, frames: FrameBlock, place: Place) -> str:
+        """Id of what was concluded of this coin at this second by this strategy."""
+        second, offset = int(frames.ts_open[place.frame]), int(frames.offset[place.frame])
+        return trace_id(piece.market, offset, "decide", self._strategy, piece.symbols[place.symbol], second)
+
+    def signal(
+        self,
+        piece: Slice,
+        frames: FrameBlock,
+        place: Place,
+        seen: Seen,
+        judged: Judgement,
+        values: F8,
+        votes: F8,
+        decision_id: str,
+    ) -> Signal:
+        """Describe an evaluated coin."""
+        f, k, s = place.f, place.k, place.symbol
+        trace = self.trace(piece, frames, place)
+        features: dict[str, float] = {}
+        for name, column in FEATURES.items():
+            value = float(seen.columns[column, f, k])
+            if np.isfinite(value):
+                features[name] = significant(value)
+        for name, out in INDICATORS.items():
+            value = float(values[out, s])
+            if np.isfinite(value):
+                features[name] = significant(value)
+        cast = {}
+        for name, family, t in VOTES:
+            value = float(votes[0, family, t, s])
+            if np.isfinite(value):
+                cast[name] = round(value, 4)
+        passed = judged.gates[:, f, k].tolist()
+        action: Literal["long", "short", "wait"] = "wait"
+        if place.verdict == DECIDE:
+            action = "long" if judged.direction[f, k] > 0 else "short"
+            reasons = self._why(place, seen, votes)
+        else:
+            reasons = [self._why_not(gate, piece, place, seen) for gate in Gate if not passed[gate]]
+        return Signal(
+            id=f"{trace}-signal",
+            trace_id=trace,
+            market=piece.market,
+            partition=piece.partition,
+            offset=int(frames.offset[place.frame]),
+            ts_event=int(frames.ts_open[place.frame]) + SECOND,
+            settings_hash=piece.settings_hash,
+            model_hash=piece.model_hash,
+            symbol=piece.symbols[s],
+            strategy=self._strategy,
+            shadow=self._shadow,
+            action=action,
+            heat=_number(seen.columns[Column.HEAT, f, k]),
+            consensus=_number(seen.consensus[f, k]),
+            confidence=_number(seen.confidence[f, k]),
+            votes=cast,
+            features=features,
+            gates=dict(zip(GATE_NAMES, passed, strict=True)),
+            reasons=reasons,
+            decision_id=decision_id,
+        )
+
+    def packet(
+        self,
+        piece: Slice,
+        frames: FrameBlock,
+        place: Place,
+        seen: Seen,
+        judged: Judgement,
+        votes: F8,
+        reach: tuple[float, float],
+    ) -> DecisionPacket:
+        """Describe what shall be done. `reach`: shares of the past that gained the first target, lost the stop."""
+        f, k, s = place.f, place.k, place.symbol
+        trace = self.trace(piece, frames, place)
+        now = int(frames.ts_open[place.frame]) + SECOND
+        own = self._settings.for_symbol(piece.symbols[s])
+        side = 1.0 if judged.direction[f, k] > 0 else -1.0
+        entry = _entry(seen, f, k, side)
+        gains = [gain for gain, _ in own.exits.take_profit]
+        risk_bps = _number(seen.columns[Column.RISK_BPS, f, k])
+        probabilities = {"first_target": reach[0], "stop": reach[1]}
+        return DecisionPacket(
+            id=trace,
+            trace_id=trace,
+            market=piece.market,
+            partition=piece.partition,
+            offset=int(frames.offset[place.frame]),
+            ts_event=now,
+            settings_hash=piece.settings_hash,
+            model_hash=piece.model_hash,
+            symbol=piece.symbols[s],
+            strategy=self._strategy,
+            shadow=self._shadow,
+            timeframe=self._timeframe,
+            horizon_s=60 * self._settings.outlook.horizon,
+            action="long" if side > 0 else "short",
+            strength=_number(judged.strength[f, k]),
+            confidence=_number(seen.confidence[f, k]),
+            risk_level=self._risk_level(risk_bps),
+            heat=_number(seen.columns[Column.HEAT, f, k]),
+            entry=entry,
+            stop_loss=entry * (1.0 - side * own.exits.stop_loss),
+            take_profit_1=entry * (1.0 + side * gains[0]) if gains else None,
+            take_profit_2=entry * (1.0 + side * gains[1]) if len(gains) > 1 else None,
+            reward_risk=reward_risk(own.exits),
+            expected_edge_bps=_number(seen.columns[Column.EDGE_BPS, f, k]),
+            edge_risk_bps=risk_bps,
+            edge_source=self._versions.model if piece.model_hash else "realised_volatility",
+            start_probabilities={name: round(p, 4) for name, p in probabilities.items() if np.isfinite(p)},
+            cost=self._cost(seen, f, k),
+            consensus=_number(seen.consensus[f, k]),
+            valid_until=now + int(own.entry.valid_s * SECOND),
+            generated_at=now,
+            generated_at_utc=_iso(now, UTC),
+            generated_at_local=_iso(now, self._zone),
+            reasons=self._why(place, seen, votes),
+            model_version=self._versions.model,
+            data_version=self._versions.data,
+            git_version=self._versions.git,
+        )
+
+    def _cost(self, seen: Seen, f: int, k: int) -> CostAssumption:
+        paper = self._settings.paper
+        spread = float(seen.columns[Column.SPREAD_BPS, f, k])
+        return CostAssumption(
+            maker_fee_bps=paper.maker_fee_bps,
+            taker_fee_bps=paper.taker_fee_bps,
+            spread_bps=significant(spread if np.isfinite(spread) else paper.assumed_spread_bps),
+            slippage_bps=_number(seen.columns[Column.SLIPPAGE_BPS, f, k]),
+            round_trip_bps=_number(seen.columns[Column.COST_BPS, f, k]),
+        )
+
+    def _risk_level(self, risk_bps: float) -> Literal["low", "medium", "high"]:
+        outlook = self._settings.outlook
+        if risk_bps >= outlook.high_risk_bps:
+            return "high"
+        return "medium" if risk_bps >= outlook.medium_risk_bps else "low"
+
+    def _why(self, place: Place, seen: Seen, votes: F8) -> list[Reason]:
+        f, k = place.f, place.k
+        c, limits = seen.columns, seen.limits
+        reasons = [
+            Reason(
+                EntryReason.HEAT_REACHED,
+                {"heat": _number(c[Column.HEAT, f, k]), "needed": _number(limits[Threshold.HEAT_MIN, f, k])},
+            ),
+            Reason(
+                EntryReason.CONSENSUS_REACHED,
+                {
+                    "consensus": _number(seen.consensus[f, k]),
+                    "needed": _number(limits[Threshold.CONSENSUS_MIN, f, k]),
+                    "confidence": _number(seen.confidence[f, k]),
+                },
+            ),
+            Reason(
+                EntryReason.EDGE_COVERS_COST,
+                {"edge_bps": _number(c[Column.EDGE_BPS, f, k]), "cost_bps": _number(c[Column.COST_BPS, f, k])},
+            ),
+        ]
+        name, value = "", 0.0
+        for candidate, family, t in VOTES:
+            vote = float(votes[0, family, t, place.symbol])
+            if abs(vote) > abs(value):
+                name, value = candidate, vote
+        if name:
+            reasons.append(Reason(EntryReason.STRONGEST_VOTE, {"signal": name, "vote": significant(value)}))
+        change = float(c[Column.CHANGE_1M, f, k])
+        if np.isfinite(change):
+            reasons.append(Reason(EntryReason.SETUP, {"strategy": self._strategy, "change_1m": significant(change)}))
+        return reasons
+
+    def _why_not(self, gate: Gate, piece: Slice, place: Place, seen: Seen) -> Reason:
+        reason = why_not(gate, seen, place.f, place.k, self._settings.guards)
+        if gate is Gate.GROUP and place.in_the_way >= 0:
+            group = piece.groups[place.symbol] if piece.groups is not None else ""
+            return Reason(reason.code, {"group": group, "symbol": piece.symbols[place.in_the_way]})
+        return reason
+
+
+def reward_risk(exits: ExitSettings) -> float | None:
+    """Gain of the whole take-profit ladder over the loss at the stop; None without a ladder.
+
+    >>> reward_risk(ExitSettings(take_profit=((0.02, 0.5), (0.04, 0.5)), stop_loss=0.02))
+    1.5
+    """
+    if not exits.take_profit:
+        return None
+    parts = sum(part for _, part in exits.take_profit)
+    return significant(sum(gain * part for gain, part in exits.take_profit) / parts / exits.stop_loss)
+
+
+def _entry(seen: Seen, f: int, k: int, side: float) -> float:
+    """The price to act at: the far side of the touch, or the last price where there is no book."""
+    touch = float(seen.columns[Column.ASK if side > 0 else Column.BID, f, k])
+    return touch if np.isfinite(touch) else float(seen.columns[Column.PRICE, f, k])
+
+
+def _number(value: float) -> float:
+    return significant(float(value)) if np.isfinite(value) else 0.0
+
+
+def _iso(ns: int, zone: tzinfo) -> str:
+    return datetime.fromtimestamp(ns // SECOND, zone).isoformat()

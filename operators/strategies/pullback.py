@@ -1,0 +1,55 @@
+"""pullback: buy a hot coin that rests, while the longer timeframes still point up."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+import numpy as np
+
+from contracts.settings import DeskSettings
+from operators.gates import Column, Gate, Judgement, Seen, entry_gates
+from operators.signals import Family
+from operators.strategies.interface import options, weigh
+
+
+class PullbackOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Weights are relative. The longer timeframes say whether the move lives; the shortest is expected to disagree."""
+
+    trend: float = 1.5
+    momentum: float = 1.0
+    mean_reversion: float = 1.0
+    breakout: float = 0.5
+    volume: float = 1.0
+    order_flow: float = 1.0
+    weight_1m: float = 0.1
+    weight_5m: float = 0.5
+    weight_15m: float = 0.4
+    dip_min: float = 0.002  # fraction below the close of the minute before last
+    dip_max: float = 0.03  # a deeper fall is no rest
+
+
+class Pullback:
+    """Long only. Setup: the price stands a little below where it stood. Strength: half heat, half consensus.
+
+    judge: see `interface.Strategy`.
+    """
+
+    name: ClassVar[str] = "pullback"
+    timeframe: ClassVar[str] = "5m"
+
+    def __init__(self, settings: DeskSettings) -> None:
+        own = options(settings, self.name, PullbackOptions)
+        families = {family: float(getattr(own, family.name.lower())) for family in Family}
+        self.weights = weigh(families, (own.weight_1m, own.weight_5m, own.weight_15m))
+        self._own = own
+        self._guards = settings.guards
+
+    def judge(self, seen: Seen, model: bool) -> Judgement:
+        """Ask the shared gates for a long entry, and whether the price rests."""
+        gates = entry_gates(seen, self._guards, 1.0, model)
+        change = seen.columns[Column.CHANGE_1M]
+        gates[Gate.SETUP] = (change <= -self._own.dip_min) & (change >= -self._own.dip_max)
+        pull = np.minimum(np.maximum(seen.consensus, 0.0), 1.0)
+        strength = 0.5 * (seen.columns[Column.HEAT] / 100.0) + 0.5 * pull
+        return Judgement(np.ones_like(strength), strength, gates)

@@ -1,0 +1,267 @@
+"""From a hot coin to a decision, and every reason why not."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from contracts import events
+from contracts.events import encode_event
+from contracts.facts import DecisionPacket, Signal, decode_fact
+from contracts.settings import DeskSettings
+from contracts.settings.decisions import GuardSettings
+from contracts.settings.trading import EntrySettings, StrategySettings, SymbolSettings
+from operators.decide import Decide
+from operators.frame import Frame
+from operators.freshness import FreshnessGate
+from operators.packets import Versions
+from operators.state import Operator
+from tests.builders import SECOND, START, market_log, trade
+from tests.checks import Chain, Ran, check_laws, run
+from tests.operators.hot_market import Rising
+
+PUMPED = "C01USDT"
+VERSIONS = Versions(model="", data="test", git="0" * 12)
+
+
+def chain(settings: DeskSettings, groups: dict[str, str] | None = None) -> Chain:
+    def make() -> Sequence[Operator[Any]]:
+        return [Frame(settings), FreshnessGate(settings), Rising(groups=groups), Decide(settings, VERSIONS)]
+
+    return make
+
+
+def decided(ran: Ran) -> tuple[list[DecisionPacket], list[Signal]]:
+    facts = [decode_fact(message.value) for message in ran.facts]
+    return [f for f in facts if isinstance(f, DecisionPacket)], [f for f in facts if isinstance(f, Signal)]
+
+
+def desk(log: list[bytes], settings: DeskSettings | None = None, groups: dict[str, str] | None = None) -> Ran:
+    settings = settings or DeskSettings()
+    return run(chain(settings, groups), log, settings=settings)
+
+
+@pytest.fixture(scope="module")
+def log() -> list[bytes]:
+    return market_log(200, dirty=False)
+
+
+@pytest.fixture(scope="module")
+def usual(log: list[bytes]) -> Ran:
+    return desk(log)
+
+
+def test_a_pumped_coin_is_decided_on_and_no_other(usual: Ran) -> None:
+    packets, _ = decided(usual)
+    assert {packet.symbol for packet in packets} == {PUMPED}
+
+
+def test_a_packet_says_what_to_do_at_which_risk_for_how_long(usual: Ran) -> None:
+    packet = decided(usual)[0][0]
+    assert packet.action == "long"
+    assert packet.stop_loss == pytest.approx(packet.entry * 0.98)
+    assert packet.take_profit_1 == pytest.approx(packet.entry * 1.02)
+    assert packet.take_profit_2 == pytest.approx(packet.entry * 1.04)
+    assert packet.reward_risk == pytest.approx(2.2)
+    assert packet.valid_until == packet.ts_event + 3 * SECOND
+    assert packet.generated_at_local.endswith("+08:00")
+    assert packet.generated_at_utc.endswith("+00:00")
+    assert packet.expected_edge_bps > 1.2 * packet.cost.round_trip_bps
+    assert packet.cost.round_trip_bps == pytest.approx(
+        2 * packet.cost.taker_fee_bps + packet.cost.spread_bps + 2 * packet.cost.slippage_bps, rel=1e-4
+    )
+    assert packet.edge_source == "realised_volatility"
+    assert (packet.data_version, packet.git_version) == ("test", "0" * 12)
+    assert 0.0 <= packet.strength <= 1.0
+    assert 0.0 <= packet.confidence <= 1.0
+    assert all(0.0 <= p <= 1.0 for p in packet.start_probabilities.values())
+    assert packet.settings_hash
+
+
+def test_every_packet_has_its_signal_and_every_other_signal_says_why_not(usual: Ran) -> None:
+    packets, signals = decided(usual)
+    assert {signal.decision_id for signal in signals if signal.action != "wait"} == {packet.id for packet in packets}
+    for signal in signals:
+        if signal.action == "wait":
+            assert signal.reasons
+            assert not all(signal.gates.values())
+        else:
+            assert all(signal.gates.values())
+
+
+def test_each_candidate_is_told_of_at_each_closed_minute(usual: Ran) -> None:
+    _, signals = decided(usual)
+    minutes = [signal for signal in signals if signal.ts_event % (60 * SECOND) == 0]
+    closings = {signal.ts_event for signal in minutes}
+    assert len(closings) >= 3
+    assert len(minutes) == 4 * len(closings)
+
+
+def test_a_changed_verdict_is_told_at_most_every_five_seconds(usual: Ran) -> None:
+    _, signals = decided(usual)
+    waits = [s for s in signals if s.symbol == PUMPED and s.action == "wait" and s.ts_event % (60 * SECOND)]
+    assert waits
+    for earlier, later in itertools.pairwise(waits):
+        assert later.ts_event - earlier.ts_event >= 5 * SECOND
+
+
+def test_an_episode_gives_one_packet_until_the_coin_is_armed_again(usual: Ran) -> None:
+    packets, _ = decided(usual)
+    times = [packet.ts_event for packet in packets]
+    assert all(later - earlier >= 120 * SECOND for earlier, later in itertools.pairwise(times))
+
+
+def test_ids_are_unique(usual: Ran) -> None:
+    packets, signals = decided(usual)
+    ids = [fact.id for fact in (*packets, *signals)]
+    assert len(set(ids)) == len(ids)
+
+
+def test_the_laws_hold_on_a_dirty_log() -> None:
+    settings = DeskSettings(
+        strategy=StrategySettings(shadow=["pullback"]),
+        symbols={"C03USDT": SymbolSettings(entry=EntrySettings(heat_min=10))},
+    )
+    check_laws(chain(settings, {PUMPED: "g", "C03USDT": "g"}), market_log(170, dirty=True), settings=settings)
+
+
+def first_reason(ran: Ran, symbol: str = PUMPED) -> set[str]:
+    _, signals = decided(ran)
+    return {signal.reasons[0].code for signal in signals if signal.symbol == symbol and signal.action == "wait"}
+
+
+def without_packets(settings: DeskSettings, log: list[bytes]) -> set[str]:
+    ran = desk(log, settings)
+    assert not decided(ran)[0]
+    return first_reason(ran)
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        (DeskSettings(entry=EntrySettings(enabled=False)), "ENTRY_DISABLED"),
+        (DeskSettings(entry=EntrySettings(heat_min=100.1)), "HEAT_BELOW"),
+        (DeskSettings(entry=EntrySettings(consensus_min=0.99)), "CONSENSUS_BELOW"),
+        (DeskSettings(entry=EntrySettings(spread_max_bps=0.1)), "SPREAD_ABOVE"),
+        (DeskSettings(entry=EntrySettings(edge_over_cost=1e6)), "EDGE_BELOW_COST"),
+        (DeskSettings(entry=EntrySettings(max_change_5m=0.0001)), "OVEREXTENDED"),
+        (DeskSettings(guards=GuardSettings(warm_bars=500)), "WARMING_UP"),
+        (DeskSettings(guards=GuardSettings(model_required=True)), "MODEL_UNHEALTHY"),
+        (DeskSettings(guards=GuardSettings(touch_min=1e12)), "NO_DEPTH"),
+        (DeskSettings(guards=GuardSettings(jump_max=0.0)), "PRICE_JUMP"),
+        (DeskSettings(guards=GuardSettings(misaligned_max=0.0)), "MISALIGNED_DATA"),
+        (DeskSettings(strategy=StrategySettings(options={"hot_momentum": {"change_1m_min": 1.0}})), "NO_SETUP"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_each_gate_alone_prevents_the_decision_and_says_so(settings: DeskSettings, code: str, log: list[bytes]) -> None:
+    assert code in without_packets(settings, log)
+
+
+def test_a_symbol_may_have_thresholds_of_its_own(log: list[bytes]) -> None:
+    settings = DeskSettings(symbols={PUMPED: SymbolSettings(entry=EntrySettings(enabled=False))})
+    assert "ENTRY_DISABLED" in without_packets(settings, log)
+
+
+def test_a_halted_coin_is_not_opened(log: list[bytes]) -> None:
+    row = events.InstrumentRow(symbol=PUMPED, base="C01", quote="USDT", status="BREAK")
+    halt = encode_event(events.Instruments(ts_recv=START, rows=[row]))
+    assert "NOT_TRADING" in without_packets(DeskSettings(), [log[0], halt, *log[1:]])
+
+
+def test_a_silent_feed_gives_stale_and_nothing_else() -> None:
+    settings = msgspec.structs.replace(
+        DeskSettings(), freshness=msgspec.structs.replace(DeskSettings().freshness, symbol_stale_ms=-1)
+    )
+    assert without_packets(settings, market_log(200, dirty=False)) == {"STALE_DATA"}
+
+
+def test_after_a_gap_of_its_stream_a_coin_waits() -> None:
+    gaps = [
+        (
+            float(second),
+            encode_event(
+                events.StreamGap(
+                    ts_recv=START + second * SECOND,
+                    stream="trades",
+                    symbols=[PUMPED],
+                    ts_from=START + (second - 1) * SECOND,
+                    ts_until=START + second * SECOND,
+                    reason="ids skipped",
+                )
+            ),
+        )
+        for second in range(1, 200, 4)
+    ]
+    assert "MISSING_DATA" in without_packets(DeskSettings(), market_log(200, dirty=False, extra=gaps))
+
+
+def test_trades_that_come_twice_hold_the_coin_back() -> None:
+    again = [(second + 0.5, trade(second, symbol=PUMPED, price=20.0, trade_id=1)) for second in range(2, 200, 3)]
+    settings = DeskSettings(guards=GuardSettings(jump_max=10.0, misaligned_max=10.0))
+    assert "DUPLICATE_DATA" in without_packets(settings, market_log(200, dirty=False, extra=again))
+
+
+def test_a_coin_without_quotes_waits_only_where_quotes_are_required() -> None:
+    pumped = "C02USDT"  # even coins have tickers alone
+    log = market_log(200, dirty=False, pump=2)
+    free = decided(desk(log))[0]
+    assert {packet.symbol for packet in free} == {pumped}
+    assert free[0].cost.spread_bps == DeskSettings().paper.assumed_spread_bps
+    strict = desk(log, DeskSettings(guards=GuardSettings(quote_required=True)))
+    assert not decided(strict)[0]
+    assert "NO_QUOTE" in first_reason(strict, pumped)
+
+
+def test_of_a_correlation_group_one_coin_is_decided_on_at_a_time() -> None:
+    log = market_log(200, dirty=False)
+    settings = DeskSettings(entry=EntrySettings(heat_min=0.0, consensus_min=-1.0, edge_over_cost=0.0))
+    apart = {packet.symbol for packet in decided(desk(log, settings))[0]}
+    ran = desk(log, settings, groups={f"C{n:02d}USDT": "meme" for n in range(6)})
+    packets, signals = decided(ran)
+    assert len(apart) >= 1
+    assert len({packet.symbol for packet in packets}) == 1
+    blocked = [r for s in signals for r in s.reasons if r.code == "HIGH_CORR_GROUP"]
+    assert all(reason.args["group"] == "meme" for reason in blocked)
+
+
+def test_a_shadow_strategy_decides_beside_and_is_marked(log: list[bytes]) -> None:
+    settings = DeskSettings(
+        strategy=StrategySettings(name="pullback", shadow=["hot_momentum"], options={"pullback": {"dip_min": 0.9}})
+    )
+    ran = desk(log, settings)
+    packets, signals = decided(ran)
+    assert packets
+    assert all(packet.shadow and packet.strategy == "hot_momentum" for packet in packets)
+    assert {(signal.strategy, signal.shadow) for signal in signals} == {("pullback", False), ("hot_momentum", True)}
+
+
+def test_the_acting_consensus_is_handed_on_for_exits(usual: Ran) -> None:
+    last = usual.pieces[-1]
+    assert last.consensus is not None
+    evaluated = ~np.isnan(last.consensus)
+    assert evaluated.sum(axis=1).max() >= 4
+    assert np.abs(last.consensus[evaluated]).max() <= 1.0
+
+
+def test_a_swap_of_strategy_keeps_what_is_known_of_the_coins(log: list[bytes]) -> None:
+    before = Decide(DeskSettings(), VERSIONS)
+    state = before.start()
+    state.indicators[60].count[:3] = 40
+    after = Decide(DeskSettings(strategy=StrategySettings(name="pullback")), VERSIONS)
+    loaded = after.state_type.load(state.dump())
+    loaded.arrange(["pullback", "hot_momentum"])
+    assert loaded.indicators[60].count[0] == 40
+    assert loaded.pace.shape[0] == 2
+
+
+def test_an_unknown_strategy_or_option_is_refused() -> None:
+    with pytest.raises(Exception, match=r"hot_momentum, pullback, was 'moon'"):
+        Decide(DeskSettings(strategy=StrategySettings(name="moon")))
+    with pytest.raises(Exception, match=r"strategy.options.hot_momentum.*moon"):
+        Decide(DeskSettings(strategy=StrategySettings(options={"hot_momentum": {"moon": 1.0}})))
