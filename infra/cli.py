@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from infra.evaluating import evaluate_app
+
 if TYPE_CHECKING:
     from contracts.facts import CommandResult
     from contracts.settings import Settings
@@ -26,6 +28,7 @@ app = typer.Typer(
 )
 broker_app = typer.Typer(help="The broker on this machine: start, stop, status.", no_args_is_help=True)
 app.add_typer(broker_app, name="broker")
+app.add_typer(evaluate_app, name="evaluate")
 
 SettingsFile = Annotated[
     Path | None,

@@ -36,6 +36,7 @@ class MockCluster:
     def __init__(self) -> None:
         lib = ctypes.CDLL(str(bundled_library()))
         lib.rd_kafka_conf_new.restype = c_void_p
+        lib.rd_kafka_conf_set.argtypes = [c_void_p, c_char_p, c_char_p, c_char_p, c_size_t]
         lib.rd_kafka_new.restype = c_void_p
         lib.rd_kafka_new.argtypes = [c_int, c_void_p, c_char_p, c_size_t]
         lib.rd_kafka_mock_cluster_new.restype = c_void_p
@@ -52,7 +53,9 @@ class MockCluster:
         lib.rd_kafka_destroy.restype = None
         self._lib = lib
         error = ctypes.create_string_buffer(512)
-        self._client = lib.rd_kafka_new(_PRODUCER, lib.rd_kafka_conf_new(), error, len(error))
+        conf = lib.rd_kafka_conf_new()
+        lib.rd_kafka_conf_set(conf, b"log_level", b"3", error, len(error))  # it warns of having no broker: it is one
+        self._client = lib.rd_kafka_new(_PRODUCER, conf, error, len(error))
         if not self._client:
             raise BrokerError(f"broker embedded: librdkafka does not start: {error.value.decode()}")
         self._cluster = lib.rd_kafka_mock_cluster_new(self._client, 1)

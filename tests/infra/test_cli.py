@@ -71,7 +71,7 @@ def test_every_command_has_help(line: list[str], capsys: pytest.CaptureFixture[s
             "ember: Invalid value: expected one of desk, project, archive, ingest, cockpit, was nonsense",
         ),
         (["up", "--venue", "moon"], "ember: Invalid value: --venue: expected simulated or binance, was moon"),
-        (["up", "--for", "-1"], "ember: Invalid value for '--for': -1.0 is not in the range x>=0.1."),
+        (["up", "--for", "-1"], "ember: Invalid value for '--for': Input should be greater than or equal to 0.1"),
     ],
 )
 def test_wrong_usage_is_one_line_and_status_2(line: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
