@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from venues.simulated.errors import INSUFFICIENT, VenueError
+from venues.simulated.errors import INSUFFICIENT, Refusal
 from venues.simulated.wire import amount
 
 
@@ -20,7 +20,7 @@ class Account:
     def lock(self, asset: str, value: Decimal) -> None:
         """Move `value` from free to locked; refuses what is not there."""
         if self.free.get(asset, Decimal(0)) < value:
-            raise VenueError(*INSUFFICIENT)
+            raise Refusal(*INSUFFICIENT)
         self.free[asset] = self.free.get(asset, Decimal(0)) - value
         self.locked[asset] = self.locked.get(asset, Decimal(0)) + value
 

@@ -1,6 +1,6 @@
-"""Refusals in the exchange's words.
+"""Refusals in the words of the exchange.
 
-VenueError(status, code, text) -> HTTP <status> {"code": <code>, "msg": <text>}
+Refusal(status, code, text) -> HTTP <status> {"code": <code>, "msg": <text>}
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 
-class VenueError(Exception):
+class Refusal(Exception):  # noqa: N818 - it is an answer, not a mistake of ours
     """A request the exchange refuses, with the HTTP status, Binance's code and its text."""
 
     def __init__(self, code: int, text: str, status: int = 400, headers: Mapping[str, str] | None = None) -> None:
@@ -19,19 +19,19 @@ class VenueError(Exception):
         self.headers = dict(headers or {})
 
 
-def missing(name: str) -> VenueError:
+def missing(name: str) -> Refusal:
     """Mandatory parameter absent."""
-    return VenueError(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
+    return Refusal(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
 
 
-def illegal(name: str, pattern: str) -> VenueError:
+def illegal(name: str, pattern: str) -> Refusal:
     """A parameter whose characters the exchange does not take."""
-    return VenueError(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{pattern}'.")
+    return Refusal(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{pattern}'.")
 
 
-def filter_failure(name: str, code: int = -1013) -> VenueError:
+def filter_failure(name: str, code: int = -1013) -> Refusal:
     """An order that a filter of its symbol, or of the account, does not let through."""
-    return VenueError(code, f"Filter failure: {name}")
+    return Refusal(code, f"Filter failure: {name}")
 
 
 INVALID_SYMBOL = (-1121, "Invalid symbol.")

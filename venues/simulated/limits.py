@@ -6,7 +6,7 @@ import time
 from collections import deque
 
 from contracts.settings.simulator import SimulatorSettings
-from venues.simulated.errors import BANNED, TOO_MANY_ORDERS, TOO_MUCH_WEIGHT, VenueError
+from venues.simulated.errors import BANNED, TOO_MANY_ORDERS, TOO_MUCH_WEIGHT, Refusal
 from venues.simulated.faults import Fault, FaultBoard
 
 
@@ -40,7 +40,7 @@ class Limits:
             after = storm or 60 - int(time.time()) % 60
             code, text = TOO_MUCH_WEIGHT
             text = text.format(limit=self._settings.weight_per_minute)
-            raise VenueError(code, text, 429, {"Retry-After": str(after)})
+            raise Refusal(code, text, 429, {"Retry-After": str(after)})
 
     def refund(self, weight: int) -> None:
         """Take `weight` back: a successful order costs nothing."""
@@ -69,15 +69,15 @@ class Limits:
         """Lift bans and forget refusals."""
         self._banned_until, self._refused = 0.0, 0
 
-    def _ban(self, seconds: float, now_ms: int) -> VenueError:
+    def _ban(self, seconds: float, now_ms: int) -> Refusal:
         code, text = BANNED
         text = text.format(until=now_ms + int(1000 * seconds))
-        return VenueError(code, text, 418, {"Retry-After": str(max(1, int(seconds + 0.999)))})
+        return Refusal(code, text, 418, {"Retry-After": str(max(1, int(seconds + 0.999)))})
 
     @staticmethod
-    def _too_many(limit: int, interval: str, after_s: int) -> VenueError:
+    def _too_many(limit: int, interval: str, after_s: int) -> Refusal:
         code, text = TOO_MANY_ORDERS
-        return VenueError(code, text.format(limit=limit, interval=interval), 429, {"Retry-After": str(after_s)})
+        return Refusal(code, text.format(limit=limit, interval=interval), 429, {"Retry-After": str(after_s)})
 
     def _roll(self) -> None:
         now = time.time()

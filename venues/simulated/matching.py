@@ -10,7 +10,7 @@ import numpy as np
 
 from contracts.settings.simulator import SimulatorSettings
 from venues.simulated.account import Account
-from venues.simulated.errors import DUPLICATE, WOULD_MATCH, VenueError, filter_failure
+from venues.simulated.errors import DUPLICATE, WOULD_MATCH, Refusal, filter_failure
 from venues.simulated.market import GeneratedMarket
 from venues.simulated.orders import Fill, Order, OrderPayloads, OrderType, Side, Status, TimeInForce
 from venues.simulated.tape import PublicTrade
@@ -68,7 +68,7 @@ class MatchingEngine:
         price is 0 for market orders; either lots or quote is 0. With `test` everything is checked and nothing done.
         """
         if client_id and client_id in self._live_ids:
-            raise VenueError(*DUPLICATE)
+            raise Refusal(*DUPLICATE)
         if len(self._resting.get(row, ())) >= self._settings.max_open_orders_per_symbol:
             raise filter_failure("MAX_NUM_ORDERS", -2010)
         matches = self._plan(row, side, price, lots, quote)
@@ -78,7 +78,7 @@ class MatchingEngine:
             value = sum(p * n for p, n in matches) if side is Side.BUY else 0
         else:
             if kind is OrderType.LIMIT_MAKER and matches:
-                raise VenueError(*WOULD_MATCH)
+                raise Refusal(*WOULD_MATCH)
             value = price * lots
         asset, needed = (
             (self._base(row), self._quantity(row, lots)) if side is Side.SELL else ("USDT", self._value(row, value))

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from venues.simulated.errors import VenueError, illegal, missing
+from venues.simulated.errors import Refusal, illegal, missing
 
 _DECIMAL = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
 _INTEGER = r"^[0-9]{1,20}$"
@@ -70,7 +70,7 @@ class Parameters:
         number = Decimal(value)
         exponent = number.normalize().as_tuple().exponent
         if isinstance(exponent, int) and -exponent > MAX_DECIMALS:
-            raise VenueError(-1111, f"Parameter '{name}' has too much precision.")
+            raise Refusal(-1111, f"Parameter '{name}' has too much precision.")
         return number
 
     def integer(self, name: str, default: int | None = None) -> int | None:

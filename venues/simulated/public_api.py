@@ -6,7 +6,7 @@ from typing import Any
 
 from venues.simulated.bars import INTERVALS_MS
 from venues.simulated.clock import ExchangeClock
-from venues.simulated.errors import VenueError
+from venues.simulated.errors import Refusal
 from venues.simulated.market import GeneratedMarket
 from venues.simulated.parameters import Parameters
 from venues.simulated.rules import Rules
@@ -61,7 +61,7 @@ class PublicApi:
         row = self._rules.row(parameters.symbol())
         interval = parameters.require("interval")
         if interval not in INTERVALS_MS:
-            raise VenueError(-1120, "Invalid interval.")
+            raise Refusal(-1120, "Invalid interval.")
         limit = max(1, min(1000, parameters.integer("limit", 500) or 500))
         start, end = parameters.integer("startTime"), parameters.integer("endTime")
         candles = self._market.tape.candles(row, interval, start, end, limit, self._market.now_ms)

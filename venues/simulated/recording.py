@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from contracts.errors import ArchiveError
 from venues.simulated.hub import Hub
 
 _PREFIX = re.compile(r'^\{"stream":"([^"]+)","data":')
@@ -22,7 +23,7 @@ _LINE = msgspec.json.Decoder(dict[str, Any])
 _QUOTES = ("USDT", "USDC", "FDUSD", "BUSD", "TUSD", "BTC", "ETH", "BNB", "EUR", "TRY", "USD")
 
 
-class RecordingError(ValueError):
+class RecordingError(ArchiveError):
     """A file that is no recording this exchange can send."""
 
 

@@ -11,7 +11,7 @@ import msgspec
 from aiohttp import web
 
 from venues.simulated.clock import ExchangeClock
-from venues.simulated.errors import VenueError
+from venues.simulated.errors import Refusal
 from venues.simulated.faults import Fault, FaultBoard
 from venues.simulated.limits import Limits
 from venues.simulated.parameters import Parameters
@@ -89,7 +89,7 @@ class RestApi:
                 self._limits.refund(weight)
             if call.counted:
                 headers |= self._limits.count_order()
-        except VenueError as error:
+        except Refusal as error:
             await self._delay()
             value = {"code": error.code, "msg": error.text}
             return self._json(value, {**headers, **error.headers}, error.status)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from contracts.settings.simulator import SimulatorSettings
-from venues.simulated.errors import INVALID_SYMBOL, MARKET_CLOSED, VenueError, filter_failure
+from venues.simulated.errors import INVALID_SYMBOL, MARKET_CLOSED, Refusal, filter_failure
 from venues.simulated.market import GeneratedMarket
 from venues.simulated.wire import text
 
@@ -69,9 +69,9 @@ class Rules:
         row = self._market.universe.row.get(symbol, -1)
         status = self.status(row) if row >= 0 else None
         if status is None:
-            raise VenueError(*INVALID_SYMBOL)
+            raise Refusal(*INVALID_SYMBOL)
         if trading and status != "TRADING":
-            raise VenueError(*MARKET_CLOSED)
+            raise Refusal(*MARKET_CLOSED)
         return row
 
     def ticks(self, row: int, price: Decimal) -> int:
@@ -88,7 +88,7 @@ class Rules:
     def lots(self, row: int, quantity: Decimal, market: bool) -> int:
         """Return a quantity in lots; LOT_SIZE and MARKET_LOT_SIZE."""
         if quantity <= 0:
-            raise VenueError(-1013, "Invalid quantity.")
+            raise Refusal(-1013, "Invalid quantity.")
         scaled = quantity.scaleb(self._lot_decimals[row])
         if scaled != scaled.to_integral_value() or not 1 <= scaled <= self._max_lots[row]:
             raise filter_failure("LOT_SIZE")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ import msgspec
 import structlog
 from aiohttp import web
 
+from contracts.errors import SettingsError
 from contracts.settings.simulator import SimulatorSettings
 from venues.simulated.account import Account
 from venues.simulated.announcements import article_list
 from venues.simulated.clock import ExchangeClock
 from venues.simulated.control import Control
-from venues.simulated.errors import VenueError
+from venues.simulated.errors import Refusal
 from venues.simulated.faults import FaultBoard
 from venues.simulated.generator import STEP_MS
 from venues.simulated.hub import Hub
@@ -70,7 +72,7 @@ class SimulatedExchange:
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> int:
-        """Build the market, listen, and begin; returns the port. Raises OSError when the port is taken."""
+        """Build the market, listen, and begin; returns the port. Raises SettingsError when the port is taken."""
         app = web.Application()
         if self.settings.recording:
             self._add_recording(app, Path(self.settings.recording))
@@ -83,9 +85,12 @@ class SimulatedExchange:
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, self.settings.host, self.settings.port, backlog=256).start()
-        except OSError:
+        except OSError as error:
             await self._runner.cleanup()
-            raise
+            raise SettingsError(
+                f"simulator.port: cannot listen on {self.settings.host}:{self.settings.port} ({error.strerror}); "
+                "stop what listens there, or choose another port (0 takes any free one)"
+            ) from error
         self.port = int(self._runner.addresses[0][1])
         self._tasks.append(asyncio.create_task(self._run(), name="source"))
         return self.port
@@ -224,7 +229,7 @@ class SimulatedExchange:
         def depth(parameters: Parameters) -> bytes:
             snapshot = recording.depth.get(parameters.symbol())
             if snapshot is None:
-                raise VenueError(-1121, "Invalid symbol.")
+                raise Refusal(-1121, "Invalid symbol.")
             return snapshot.encode()
 
         for base in ("/api/v3", "/fapi/v1"):
@@ -248,7 +253,7 @@ class SimulatedExchange:
         return web.Response(body=msgspec.json.encode(value), content_type="application/json")
 
 
-async def _serve(settings: SimulatorSettings) -> None:
+async def _serve(settings: SimulatorSettings, ready: Callable[[], None]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -257,6 +262,7 @@ async def _serve(settings: SimulatorSettings) -> None:
     port = await exchange.start()
     made_of = settings.recording or f"generated, seed {settings.seed}, {settings.symbols} symbols"
     log.info("exchange_ready", host=settings.host, port=port, source=made_of, speed=settings.speed)
+    ready()
     waiting = asyncio.create_task(stop.wait())
     try:
         source = exchange.running[0]
@@ -270,9 +276,9 @@ async def _serve(settings: SimulatorSettings) -> None:
         await exchange.stop()
 
 
-def serve(settings: SimulatorSettings) -> None:
-    """Run the exchange until SIGTERM or SIGINT; logs one line when it is ready.
+def serve(settings: SimulatorSettings, ready: Callable[[], None] = lambda: None) -> None:
+    """Run the exchange until SIGTERM or SIGINT; logs one line and calls `ready` when it listens.
 
-    Raises OSError when the port is taken and RecordingError for a file that cannot be sent.
+    Raises SettingsError when the port is taken and RecordingError for a file that cannot be sent.
     """
-    asyncio.run(_serve(settings))
+    asyncio.run(_serve(settings, ready))

@@ -14,8 +14,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from contracts.errors import SettingsError
 from contracts.settings.simulator import SimulatorSettings
-from venues.simulated.errors import AHEAD, BAD_KEY, BAD_KEY_FORMAT, BAD_SIGNATURE, OUTSIDE_WINDOW, VenueError, missing
+from venues.simulated.errors import AHEAD, BAD_KEY, BAD_KEY_FORMAT, BAD_SIGNATURE, OUTSIDE_WINDOW, Refusal, missing
 from venues.simulated.parameters import Parameters
 
 DEFAULT_WINDOW_MS = 5_000
@@ -39,13 +40,16 @@ class Credentials:
         pem = os.environ.get(settings.ed25519_public_key_env, "")
         if not key or not (secret or pem):
             return None
-        return cls(key, secret, _public_key(pem) if pem else None)
+        return cls(key, secret, _public_key(pem, settings.ed25519_public_key_env) if pem else None)
 
 
-def _public_key(pem: str) -> Ed25519PublicKey:
-    key = load_pem_public_key(pem.encode())
+def _public_key(pem: str, variable: str) -> Ed25519PublicKey:
+    try:
+        key = load_pem_public_key(pem.encode())
+    except ValueError:
+        key = None
     if not isinstance(key, Ed25519PublicKey):
-        raise TypeError(f"expected an Ed25519 public key in PEM form, was {type(key).__name__}")
+        raise SettingsError(f"{variable}: expected an Ed25519 public key in PEM form")
     return key
 
 
@@ -73,9 +77,9 @@ class Gate:
     def check_key(self, api_key: str | None) -> None:
         """Refuse an absent, malformed or unknown key."""
         if not api_key:
-            raise VenueError(*BAD_KEY_FORMAT, status=401)
+            raise Refusal(*BAD_KEY_FORMAT, status=401)
         if self._credentials is None or not hmac.compare_digest(api_key, self._credentials.api_key):
-            raise VenueError(*BAD_KEY, status=401)
+            raise Refusal(*BAD_KEY, status=401)
 
     def check_time(self, parameters: Parameters, now_ms: int) -> None:
         """Refuse a timestamp outside of the window, by the exchange's own rule."""
@@ -84,26 +88,26 @@ class Gate:
             raise missing("timestamp")
         window = parameters.decimal("recvWindow")
         if window is not None and window > LONGEST_WINDOW_MS:
-            raise VenueError(-1131, "recvWindow must be less than 60000.")
+            raise Refusal(-1131, "recvWindow must be less than 60000.")
         limit = DEFAULT_WINDOW_MS if window is None else window
         if timestamp >= now_ms + AHEAD_MS:
-            raise VenueError(*AHEAD)
+            raise Refusal(*AHEAD)
         if now_ms - timestamp > limit:
-            raise VenueError(*OUTSIDE_WINDOW)
+            raise Refusal(*OUTSIDE_WINDOW)
 
     def check_signature(self, signature: str | None, payload: bytes) -> None:
         """Refuse a signature that is not of these bytes."""
         if not signature:
             raise missing("signature")
         if self._credentials is None:
-            raise VenueError(*BAD_KEY, status=401)
+            raise Refusal(*BAD_KEY, status=401)
         key = self._credentials.ed25519_public_key
         if key is not None:
             try:
                 key.verify(base64.b64decode(signature, validate=True), payload)
             except (InvalidSignature, binascii.Error):
-                raise VenueError(*BAD_SIGNATURE) from None
+                raise Refusal(*BAD_SIGNATURE) from None
             return
         expected = hmac.new(self._credentials.secret.encode(), payload, hashlib.sha256).hexdigest()
         if not hmac.compare_digest(expected, signature):
-            raise VenueError(*BAD_SIGNATURE)
+            raise Refusal(*BAD_SIGNATURE)

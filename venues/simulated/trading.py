@@ -11,7 +11,7 @@ from venues.simulated.account import Account
 from venues.simulated.errors import (
     UNKNOWN_CANCEL,
     UNKNOWN_QUERY,
-    VenueError,
+    Refusal,
     filter_failure,
     missing,
 )
@@ -28,7 +28,7 @@ def _choose(kind: type[_Choice], value: str, code: int, text: str) -> _Choice:
     try:
         return kind(value)
     except ValueError:
-        raise VenueError(code, text) from None
+        raise Refusal(code, text) from None
 
 
 class Trading:
@@ -58,9 +58,7 @@ class Trading:
         price, sent_tif = parameters.decimal("price"), parameters.get("timeInForce")
         answer = parameters.get("newOrderRespType") or "FULL"
         if answer not in ("ACK", "RESULT", "FULL"):
-            raise VenueError(
-                -1102, "Mandatory parameter 'newOrderRespType' was not sent, was empty/null, or malformed."
-            )
+            raise Refusal(-1102, "Mandatory parameter 'newOrderRespType' was not sent, was empty/null, or malformed.")
         tif = _choose(TimeInForce, sent_tif, -1115, "Invalid timeInForce.") if sent_tif else TimeInForce.GTC
         market = kind is OrderType.MARKET
         if market:
@@ -97,7 +95,7 @@ class Trading:
         cancel_id = parameters.client_id("newClientOrderId")
         order = self._find(parameters, UNKNOWN_CANCEL)
         if not order.open:
-            raise VenueError(*UNKNOWN_CANCEL)
+            raise Refusal(*UNKNOWN_CANCEL)
         return self._payloads.cancel(order, self._engine.cancel(order, cancel_id))
 
     def open_orders(self, parameters: Parameters) -> list[dict[str, Any]]:
@@ -109,7 +107,7 @@ class Trading:
         """DELETE openOrders of one symbol."""
         orders = self._engine.open_orders(self._rules.row(parameters.symbol()))
         if not orders:
-            raise VenueError(*UNKNOWN_CANCEL)
+            raise Refusal(*UNKNOWN_CANCEL)
         return [self._payloads.cancel(order, self._engine.cancel(order)) for order in orders]
 
     def all_orders(self, parameters: Parameters) -> list[dict[str, Any]]:
@@ -161,10 +159,10 @@ class Trading:
         row = self._rules.row(parameters.symbol())
         order_id, client_id = parameters.integer("orderId"), parameters.get("origClientOrderId")
         if order_id is None and client_id is None:
-            raise VenueError(-1102, "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!")
+            raise Refusal(-1102, "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!")
         order = self._engine.find(row, order_id, client_id)
         if order is None:
-            raise VenueError(*unknown)
+            raise Refusal(*unknown)
         return order
 
     def _check_notional(self, row: int, ticks: int, lots: int, quote: Decimal | None) -> None:
@@ -180,7 +178,7 @@ class Trading:
     @staticmethod
     def _unexpected(sent: bool, name: str) -> None:
         if sent:
-            raise VenueError(-1106, f"Parameter '{name}' sent when not required.")
+            raise Refusal(-1106, f"Parameter '{name}' sent when not required.")
 
     @staticmethod
     def _limit(parameters: Parameters) -> int:

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from contracts.settings.simulator import SimulatorSettings
 from venues.simulated.clock import ExchangeClock
-from venues.simulated.errors import BAD_KEY, VenueError
+from venues.simulated.errors import BAD_KEY, Refusal
 from venues.simulated.faults import Fault, FaultBoard
 from venues.simulated.hub import Connection
 from venues.simulated.limits import Limits
@@ -95,8 +95,8 @@ class WebSocketApi:
             identity = request.get("id") if isinstance(request, dict) else None
             result, order = self._dispatch(session, request)
         except msgspec.DecodeError:
-            return _refusal(None, VenueError(*_NO_REQUEST))
-        except VenueError as error:
+            return _refusal(None, Refusal(*_NO_REQUEST))
+        except Refusal as error:
             return _refusal(identity, error)
         if order and self._faults.take(Fault.LOST_ACK, self._faults.settings.lost_ack_share):
             return None
@@ -116,13 +116,13 @@ class WebSocketApi:
         method = request.get("method") if isinstance(request, dict) else None
         params = request.get("params", {}) if isinstance(request, dict) else None
         if not isinstance(method, str) or not isinstance(params, dict):
-            raise VenueError(*_NO_REQUEST)
+            raise Refusal(*_NO_REQUEST)
         own, call = self._own.get(method), self._calls.get(method)
         self._limits.charge(2 if own else 1, self._clock.now_ms())
         if own is not None:
             return own(session, params), False
         if call is None:
-            raise VenueError(-1020, "This operation is not supported.", 404)
+            raise Refusal(-1020, "This operation is not supported.", 404)
         if call.signed:
             self._authorise(session, params)
         if call.counted:
@@ -143,7 +143,7 @@ class WebSocketApi:
 
     def _logon(self, session: Session, params: dict[str, Any]) -> dict[str, Any]:
         if not self._gate.needs_ed25519:
-            raise VenueError(-4056, "HMAC_SHA256 API key is not supported.")
+            raise Refusal(-4056, "HMAC_SHA256 API key is not supported.")
         session.api_key = None
         self._authorise(session, params)
         session.api_key, session.since_ms = str(params["apiKey"]), self._clock.now_ms()
@@ -165,7 +165,7 @@ class WebSocketApi:
 
     def _subscribe(self, session: Session, params: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
         if session.api_key is None:
-            raise VenueError(*BAD_KEY, status=401)
+            raise Refusal(*BAD_KEY, status=401)
         return self._start(session)
 
     def _subscribe_signature(self, session: Session, params: dict[str, Any]) -> dict[str, Any]:
@@ -174,7 +174,7 @@ class WebSocketApi:
 
     def _start(self, session: Session) -> dict[str, Any]:
         if session.subscription is not None:
-            raise VenueError(*_ALREADY)
+            raise Refusal(*_ALREADY)
 
         def deliver(event: dict[str, Any]) -> None:
             message = {"subscriptionId": session.subscription, "event": event}
@@ -186,7 +186,7 @@ class WebSocketApi:
     def _unsubscribe(self, session: Session, params: dict[str, Any]) -> dict[str, Any]:
         wanted = params.get("subscriptionId", session.subscription)
         if session.subscription is None or wanted != session.subscription:
-            raise VenueError(*_NOT_ACTIVE)
+            raise Refusal(*_NOT_ACTIVE)
         self._end_subscription(session)
         return {}
 
@@ -196,6 +196,6 @@ class WebSocketApi:
             session.subscription = None
 
 
-def _refusal(identity: Any, error: VenueError) -> str:
+def _refusal(identity: Any, error: Refusal) -> str:
     value = {"id": identity, "status": error.status, "error": {"code": error.code, "msg": error.text}}
     return msgspec.json.encode(value).decode()
