@@ -24,10 +24,10 @@ from operators.candidates import Stage
 from operators.decide_state import GAP, NEVER, TOLD, DecideState
 from operators.gates import Column, Judgement, Seen, Threshold
 from operators.indicators import Indicators
-from operators.observe import COLUMNS, DECIDE, LIMITS, find_duplicates, gather, see, settle, share
+from operators.observe import COLUMNS, DECIDE, FRAME, LIMITS, find_duplicates, gather, see, settle, share
 from operators.outlook import Outlook, remember_all
 from operators.packets import Place, Versions, Writer
-from operators.signals import TIMEFRAMES, no_votes, vote, vote_all, vote_flow
+from operators.signals import TIMEFRAMES, no_anchors, no_votes, remember_flow, vote, vote_all
 from operators.slices import B1, F8, I4, I8, SECOND, Decided, FrameBlock, HeatBlock, HistoryBars, Slice
 from operators.state import capacity
 from operators.strategies import Strategy, build
@@ -104,6 +104,7 @@ class Decide:
             bars={seconds: joiner.start() for seconds, joiner in self._joiners.items()},
             outlook=self._outlook.start(),
             votes=no_votes(s),
+            anchors=no_anchors(s),
             minute=np.zeros((2, s)),
             flow=np.zeros((len(TIMEFRAMES), 2, s)),
             last_close=np.full(s, np.nan),
@@ -180,7 +181,8 @@ class Decide:
                 self._joiners[seconds].forget(state.bars[seconds], s)
                 starts, bars = self._joiners[seconds].join(state.bars[seconds], s, ts_open, columns)
             indicators.replay(own, s, starts, bars[1].copy(), bars[2].copy(), bars[3].copy(), bars[4].copy())
-            vote(own.values, own.ring, own.count, s, TIMEFRAMES.index(seconds), state.votes)
+            number = TIMEFRAMES.index(seconds)
+            vote(own.values, own.memory, own.ring, own.count, s, number, state.votes, state.anchors)
         self._outlook.replay(state.outlook, s, columns[1].copy(), columns[2].copy(), columns[3].copy())
 
     def _take_minute(self, state: DecideState, piece: Slice, b: int) -> None:
@@ -195,14 +197,15 @@ class Decide:
         self._indicators[MINUTE_S].advance(own, ts_open, *_bars(columns))
         past = state.outlook
         remember_all(past.count, past.bars, own.count, took, columns[1].copy(), columns[2].copy(), columns[3].copy())
-        vote_all(own.values, own.ring, own.count, 0, state.votes)
-        vote_flow(state.minute, state.flow, self._keep, state.votes)
+        vote_all(own.values, own.memory, own.ring, own.count, 0, state.votes, state.anchors)
+        remember_flow(state.minute, state.flow, self._keep)
         for seconds, joiner in self._joiners.items():
             starts, whole = joiner.take(state.bars[seconds], ts_open, columns)
             if (starts != NONE).any():
                 longer = state.indicators[seconds]
                 self._indicators[seconds].advance(longer, starts, *_bars(whole))
-                vote_all(longer.values, longer.ring, longer.count, TIMEFRAMES.index(seconds), state.votes)
+                number = TIMEFRAMES.index(seconds)
+                vote_all(longer.values, longer.memory, longer.ring, longer.count, number, state.votes, state.anchors)
 
     def _take_event(self, state: DecideState, piece: Slice, event: Instruments | StreamGap) -> None:
         if isinstance(event, Instruments):
@@ -233,8 +236,8 @@ class Decide:
             return
         heat = piece.heat if piece.heat is not None else _no_heat(frames, piece.width)
         top = np.ascontiguousarray(heat.top)
+        minute, gathered = state.minute.copy(), int(walked[FRAME])
         seen = self._see(state, piece, frames, heat, top, walked, first, last)
-        own = state.indicators[MINUTE_S]
         group = self._group(state, piece)
         for number, (strategy, writer) in enumerate(zip(self._strategies, self._writers, strict=True)):
             judged = strategy.judge(seen[number], bool(piece.model_hash))
@@ -259,8 +262,13 @@ class Decide:
                 share(
                     first,
                     last,
+                    gathered,
                     frames.ts_open,
                     frames.close,
+                    frames.quote_volume,
+                    frames.buy_volume,
+                    frames.trades,
+                    frames.minute_volume,
                     top,
                     seen[0].consensus,
                     told,
@@ -268,10 +276,9 @@ class Decide:
                     self._follow,
                     state.followed,
                     state.votes,
-                    own.values,
-                    own.memory,
-                    own.ring,
-                    own.count,
+                    state.anchors,
+                    minute,
+                    state.flow,
                     self._weights[0],
                     agreed,
                 )
@@ -292,6 +299,7 @@ class Decide:
         columns = np.zeros((COLUMNS, *block))
         columns[UNKNOWN] = np.nan
         limits = np.zeros((LIMITS, *block))
+        votes = np.full((*self._weights.shape[1:], *block), np.nan)
         consensus, confidence, sides = np.zeros((n, *block)), np.zeros((n, *block)), np.zeros((n, *block))
         ticks, own, past = piece.ticks, state.indicators[MINUTE_S], state.outlook
         stale = np.full(len(frames), 1, np.uint8)
@@ -319,6 +327,7 @@ class Decide:
             frames.ask,
             frames.bid_size,
             frames.ask_size,
+            frames.minute_volume,
             market,
             fresh,
             heat.total,
@@ -331,7 +340,6 @@ class Decide:
             self._numbers,
             state.until,
             own.values,
-            own.memory,
             own.ring,
             own.count,
             past.count,
@@ -341,15 +349,18 @@ class Decide:
             self._outlook.whole,
             self._outlook.parts,
             state.votes,
+            state.anchors,
+            state.flow,
             self._weights,
             state.side,
             columns,
+            votes,
             limits,
             consensus,
             confidence,
             sides,
         )
-        return [Seen(columns, limits, consensus[i], confidence[i], sides[i]) for i in range(n)]
+        return [Seen(columns, votes, limits, consensus[i], confidence[i], sides[i]) for i in range(n)]
 
     def _tell(
         self,
@@ -367,12 +378,12 @@ class Decide:
             exits = self._settings.for_symbol(piece.symbols[place.symbol]).exits
             gain = exits.take_profit[0][0] if exits.take_profit else np.inf
             reach = self._outlook.reach(state.outlook, place.symbol, gain, exits.stop_loss)
-            packet = writer.packet(piece, frames, place, seen, judged, state.votes, reach)
+            packet = writer.packet(piece, frames, place, seen, judged, reach)
             decision_id = packet.id
             piece.add(row, RANK, packet)
             piece.decisions.append(Decided(place.frame, place.symbol, packet))
         values = state.indicators[MINUTE_S].values
-        piece.add(row, RANK, writer.signal(piece, frames, place, seen, judged, values, state.votes, decision_id))
+        piece.add(row, RANK, writer.signal(piece, frames, place, seen, judged, values, decision_id))
 
     def _gather(self, state: DecideState, frames: FrameBlock, walked: I8, end: int) -> None:
         gather(

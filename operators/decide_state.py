@@ -32,11 +32,11 @@ TOLD: Final = 2
 class DecideState(State):
     """Columns over S symbols; the order of the axes stands at each.
 
-    indicators and bars by seconds of the bar; votes (2, families, timeframes, S) votes and confidences; minute (2, S)
-    and flow (timeframes, 2, S) quote volume bought and sold; last_close, last_trade (S,); until (3, S) and pace
-    (strategies, 3, S) as named above; side (strategies, S) consensus with hysteresis; followed (S,) until when the
-    consensus is told of a coin decided on; untradeable: status of symbols that the venue does not trade; strategies:
-    the names that the rows belong to.
+    indicators and bars by seconds of the bar; votes (2, families, timeframes, S) votes and confidences; anchors
+    (timeframes, ANCHORS, S); minute (2, S) and flow (timeframes, 2, S) quote volume bought and sold; last_close,
+    last_trade (S,); until (3, S) and pace (strategies, 3, S) as named above; side (strategies, S) consensus with
+    hysteresis; followed (S,) until when the consensus is told of a coin decided on; untradeable: status of symbols that
+    the venue does not trade; strategies: the names that the rows belong to.
     """
 
     strategies: list[str]
@@ -44,6 +44,7 @@ class DecideState(State):
     bars: dict[int, AggregateState]
     outlook: OutlookState
     votes: F8
+    anchors: F8
     minute: F8
     flow: F8
     last_close: F8
@@ -58,7 +59,7 @@ class DecideState(State):
         """Make room for so many symbols in the columns kept here."""
         if self.last_close.shape[0] >= symbols:
             return
-        for name in ("votes", "last_close"):
+        for name in ("votes", "anchors", "last_close"):
             setattr(self, name, grow(getattr(self, name), symbols, np.nan))
         for name in ("minute", "flow", "last_trade", "side"):
             setattr(self, name, grow(getattr(self, name), symbols, 0))

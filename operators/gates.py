@@ -118,12 +118,13 @@ SEQUENTIAL: Final = (Gate.ARMED, Gate.GROUP)
 class Seen:
     """What a strategy judges: F frames by K candidates, hottest first.
 
-    columns (len(Column), F, K); limits (len(Threshold), F, K); consensus -1..1 and confidence 0..1 (F, K) under the
-    strategy's own weights; side (F, K) +1, 0 or -1: the consensus with hysteresis. Places without a candidate hold NaN
-    prices and zeros.
+    columns (len(Column), F, K); votes (families, timeframes, F, K) -1..1, NaN where absent; limits (len(Threshold), F,
+    K); consensus -1..1 and confidence 0..1 (F, K) under the strategy's own weights; side (F, K) +1, 0 or -1: the
+    consensus with hysteresis. Places without a candidate hold NaN prices and zeros.
     """
 
     columns: F8
+    votes: F8
     limits: F8
     consensus: F8
     confidence: F8

@@ -16,7 +16,7 @@ from operators.indicators.layout import Out
 from operators.indicators.windows import R_VOLUME, window_sum
 from operators.jit import kernel
 from operators.outlook import EDGE, RISK, SWING, close_before, look
-from operators.signals import agree
+from operators.signals import agree, ask_all
 from operators.slices import B1, F8, I4, I8, SECOND, U1, Kind
 
 COLUMNS: Final = len(Column)
@@ -149,6 +149,7 @@ def see(
     ask: F8,
     bid_size: F8,
     ask_size: F8,
+    minute_volume: F8,
     fresh_market: U1,
     fresh_symbol: B1,
     heat: F8,
@@ -161,7 +162,6 @@ def see(
     numbers: F8,
     until: I8,
     values: F8,
-    memory: F8,
     ring: F8,
     count: I8,
     past_count: I8,
@@ -171,9 +171,12 @@ def see(
     outlook_whole: I8,
     outlook_parts: F8,
     votes: F8,
+    anchors: F8,
+    flow: F8,
     weights: F8,
     side: F8,
     seen: F8,
+    seen_votes: F8,
     limits: F8,
     consensus: F8,
     confidence: F8,
@@ -181,9 +184,11 @@ def see(
 ) -> None:
     """Take the rows and frames first..last - 1 and fill what is seen of their candidates.
 
-    seen (COLUMNS, F, K), limits (LIMITS, F, K); consensus, confidence, sides (strategies, F, K); weights (strategies,
-    families, timeframes).
+    seen (COLUMNS, F, K), seen_votes (families, timeframes, F, K), limits (LIMITS, F, K); consensus, confidence, sides
+    (strategies, F, K); weights (strategies, families, timeframes).
     """
+    cast = np.empty((weights.shape[1], weights.shape[2]))
+    sure = np.empty((weights.shape[1], weights.shape[2]))
     jump_hold, duplicate_hold = int(numbers[JUMP_HOLD]), int(numbers[DUPLICATE_HOLD])
     for f in range(first, last):
         find_duplicates(walked, row[f], kind, symbol, ts_event, v3, last_trade, until, duplicate_hold)
@@ -244,10 +249,14 @@ def see(
             seen[C_TRADING, i, k] = 1.0 if trading[s] else 0.0
             seen[C_HOT, i, k] = 1.0 if stage[f, s] == hot else 0.0
             seen[C_PASSED, i, k] = 1.0 if passed[f, s] else 0.0
+            ask_all(votes, anchors, minute, flow, s, price, minute_volume[f, s], cast, sure)
+            for family in range(cast.shape[0]):
+                for t in range(cast.shape[1]):
+                    seen_votes[family, t, i, k] = cast[family, t]
             for n in range(weights.shape[0]):
-                agreed, sure = agree(votes, values, memory, ring, count, s, price, weights[n])
+                agreed, spoke = agree(cast, sure, weights[n])
                 consensus[n, i, k] = agreed
-                confidence[n, i, k] = sure
+                confidence[n, i, k] = spoke
                 take = thresholds[T_CONSENSUS, s]
                 keep = take * numbers[RELEASE]
                 if agreed >= take:
@@ -332,8 +341,13 @@ def settle(
 def share(
     first: int,
     last: int,
+    gathered: int,
     ts_open: I8,
     close: F8,
+    quote_volume: F8,
+    buy_volume: F8,
+    trades: F8,
+    minute_volume: F8,
     top: I4,
     consensus: F8,
     told: I8,
@@ -341,20 +355,27 @@ def share(
     follow: int,
     followed: I8,
     votes: F8,
-    values: F8,
-    memory: F8,
-    ring: F8,
-    count: I8,
+    anchors: F8,
+    minute: F8,
+    flow: F8,
     weights: F8,
     out: F8,
 ) -> None:
-    """Write the acting strategy's consensus into out (F, S).
+    """Write the acting strategy's consensus into out (F, S): of the candidates, and of coins decided on within `follow`
+    ns.
 
-    Of the candidates, and of coins decided on within `follow` ns.
+    `minute` is a copy of the order flow before frame `gathered`, moved on here so that each second sees its own.
     """
+    now_cast = np.empty(weights.shape)
+    sure = np.empty(weights.shape)
     at = 0
     for f in range(first, last):
         now = ts_open[f] + SECOND
+        if f >= gathered:
+            for s in range(close.shape[1]):
+                if trades[f, s] > 0.0:
+                    minute[0, s] += buy_volume[f, s]
+                    minute[1, s] += quote_volume[f, s] - buy_volume[f, s]
         while at < rows and told[at, 0] == f:
             if told[at, 3] == DECIDE:
                 followed[told[at, 2]] = now + follow
@@ -364,4 +385,5 @@ def share(
                 out[f, top[f, k]] = consensus[f - first, k]
         for s in range(out.shape[1]):
             if now < followed[s] and math.isnan(out[f, s]) and not math.isnan(close[f, s]):
-                out[f, s] = agree(votes, values, memory, ring, count, s, close[f, s], weights)[0]
+                ask_all(votes, anchors, minute, flow, s, close[f, s], minute_volume[f, s], now_cast, sure)
+                out[f, s] = agree(now_cast, sure, weights)[0]

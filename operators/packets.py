@@ -93,7 +93,6 @@ class Writer:
         seen: Seen,
         judged: Judgement,
         values: F8,
-        votes: F8,
         decision_id: str,
     ) -> Signal:
         """Describe an evaluated coin."""
@@ -110,14 +109,14 @@ class Writer:
                 features[name] = significant(value)
         cast = {}
         for name, family, t in VOTES:
-            value = float(votes[0, family, t, s])
+            value = float(seen.votes[family, t, f, k])
             if np.isfinite(value):
                 cast[name] = round(value, 4)
         passed = judged.gates[:, f, k].tolist()
         action: Literal["long", "short", "wait"] = "wait"
         if place.verdict == DECIDE:
             action = "long" if judged.direction[f, k] > 0 else "short"
-            reasons = self._why(place, seen, votes)
+            reasons = self._why(place, seen)
         else:
             reasons = [self._why_not(gate, piece, place, seen) for gate in Gate if not passed[gate]]
         return Signal(
@@ -150,7 +149,6 @@ class Writer:
         place: Place,
         seen: Seen,
         judged: Judgement,
-        votes: F8,
         reach: tuple[float, float],
     ) -> DecisionPacket:
         """Describe what shall be done. `reach`: shares of the past that gained the first target, lost the stop."""
@@ -183,9 +181,9 @@ class Writer:
             risk_level=self._risk_level(risk_bps),
             heat=_number(seen.columns[Column.HEAT, f, k]),
             entry=entry,
-            stop_loss=entry * (1.0 - side * own.exits.stop_loss),
-            take_profit_1=entry * (1.0 + side * gains[0]) if gains else None,
-            take_profit_2=entry * (1.0 + side * gains[1]) if len(gains) > 1 else None,
+            stop_loss=_price(entry * (1.0 - side * own.exits.stop_loss)),
+            take_profit_1=_price(entry * (1.0 + side * gains[0])) if gains else None,
+            take_profit_2=_price(entry * (1.0 + side * gains[1])) if len(gains) > 1 else None,
             reward_risk=reward_risk(own.exits),
             expected_edge_bps=_number(seen.columns[Column.EDGE_BPS, f, k]),
             edge_risk_bps=risk_bps,
@@ -197,7 +195,7 @@ class Writer:
             generated_at=now,
             generated_at_utc=_iso(now, UTC),
             generated_at_local=_iso(now, self._zone),
-            reasons=self._why(place, seen, votes),
+            reasons=self._why(place, seen),
             model_version=self._versions.model,
             data_version=self._versions.data,
             git_version=self._versions.git,
@@ -220,7 +218,7 @@ class Writer:
             return "high"
         return "medium" if risk_bps >= outlook.medium_risk_bps else "low"
 
-    def _why(self, place: Place, seen: Seen, votes: F8) -> list[Reason]:
+    def _why(self, place: Place, seen: Seen) -> list[Reason]:
         f, k = place.f, place.k
         c, limits = seen.columns, seen.limits
         reasons = [
@@ -243,7 +241,7 @@ class Writer:
         ]
         name, value = "", 0.0
         for candidate, family, t in VOTES:
-            vote = float(votes[0, family, t, place.symbol])
+            vote = float(seen.votes[family, t, f, k])
             if abs(vote) > abs(value):
                 name, value = candidate, vote
         if name:
@@ -277,6 +275,11 @@ def _entry(seen: Seen, f: int, k: int, side: float) -> float:
     """The price to act at: the far side of the touch, or the last price where there is no book."""
     touch = float(seen.columns[Column.ASK if side > 0 else Column.BID, f, k])
     return touch if np.isfinite(touch) else float(seen.columns[Column.PRICE, f, k])
+
+
+def _price(value: float) -> float:
+    """Ten significant digits: more than any tick size needs, without the noise of the arithmetic."""
+    return float(f"{value:.10g}")
 
 
 def _number(value: float) -> float:

@@ -14,8 +14,10 @@ indicators are warm, or where nobody traded. The consensus is the mean of the vo
 weight of timeframe x confidence); what is absent does not count. Its confidence is the share of the weight that spoke,
 each part times its confidence.
 
-Between two closes of the minute, the 1m votes of momentum and breakout lean on the price of this second: momentum by
-half of m = d / (1 + |d|) with d the move since the close in ATRs, breakout by the distance above or below the channel.
+Between two closes the votes lean on what this second shows, so that a start is not slept through: trend and momentum of
+each timeframe move from their vote towards the sign of m by |m|, m = d(price - last close); breakout is voted anew at
+the price against the channel that includes the last bar, the stronger of both counts, and its 1m confidence grows with the
+forming minute's volume; order flow counts the forming minute.
 """
 
 from __future__ import annotations
@@ -76,6 +78,20 @@ LEAST_CONFIDENCE: Final = 0.2  # an absent trend strength or a quiet bar leaves 
 VOLUME_WINDOW: Final = 20  # bars behind the mean volume
 
 
+CLOSE: Final = 0
+ATR: Final = 1
+UPPER: Final = 2
+LOWER: Final = 3
+MEAN_VOLUME: Final = 4
+ANCHORS: Final = 5
+"""Second axis of the anchors (timeframes, ANCHORS, S): what votes lean on between two closes."""
+
+
+def no_anchors(symbols: int) -> F8:
+    """(timeframes, ANCHORS, S), all unknown."""
+    return np.full((len(TIMEFRAMES), ANCHORS, symbols), np.nan)
+
+
 def no_votes(symbols: int) -> F8:
     """(2, families, timeframes, S): votes and confidences, all absent."""
     return np.full((2, len(Family), len(TIMEFRAMES), symbols), np.nan)
@@ -99,10 +115,12 @@ def lean(x: float, scale: float) -> float:
 
 
 @kernel
-def vote(values: F8, ring: F8, count: I8, s: int, t: int, votes: F8) -> None:
+def vote(values: F8, memory: F8, ring: F8, count: I8, s: int, t: int, votes: F8, anchors: F8) -> None:
     """Let all families but order flow vote on symbol `s` and timeframe number `t` from its indicators."""
     seen = count[s]
     if seen == 0:
+        for row in range(anchors.shape[1]):
+            anchors[t, row, s] = math.nan
         for family in range(_FLOW):
             votes[0, family, t, s] = math.nan
             votes[1, family, t, s] = math.nan
@@ -140,6 +158,11 @@ def vote(values: F8, ring: F8, count: I8, s: int, t: int, votes: F8) -> None:
     upper, lower = values[_DONCHIAN_UPPER, s], values[_DONCHIAN_LOWER, s]
     votes[0, _BREAKOUT, t, s] = breakout(close, upper, lower, atr)
     votes[1, _BREAKOUT, t, s] = clip(busy / 3.0, LEAST_CONFIDENCE, 1.0)
+    anchors[t, CLOSE, s] = close
+    anchors[t, ATR, s] = atr
+    anchors[t, UPPER, s] = max(upper, memory[M_HIGH, s])
+    anchors[t, LOWER, s] = min(lower, memory[M_LOW, s])
+    anchors[t, MEAN_VOLUME, s] = mean
 
     vwap = values[_VWAP, s]
     around = lean(close - vwap, atr) if not math.isnan(vwap) else 0.0
@@ -164,60 +187,69 @@ def breakout(close: float, upper: float, lower: float, atr: float) -> float:
 
 
 @kernel
-def vote_all(values: F8, ring: F8, count: I8, t: int, votes: F8) -> None:
+def vote_all(values: F8, memory: F8, ring: F8, count: I8, t: int, votes: F8, anchors: F8) -> None:
     """Let the families vote on every symbol of one timeframe."""
     for s in range(count.shape[0]):
-        vote(values, ring, count, s, t, votes)
+        vote(values, memory, ring, count, s, t, votes, anchors)
 
 
 @kernel
-def vote_flow(minute: F8, memory: F8, keep: F8, votes: F8) -> None:
-    """Order flow at the close of a minute: minute (2, S) quote volume bought and sold by aggressors, taken and set to
-    0.
+def remember_flow(minute: F8, flow: F8, keep: F8) -> None:
+    """Close the minute: minute (2, S) quote volume bought and sold by aggressors goes into flow (timeframes, 2, S).
 
-    memory (timeframes, 2, S) forgets by `keep` (timeframes,) each minute. Once nobody trades, the vote fades out with
-    the memory.
+    The memory forgets by `keep` (timeframes,) each minute; the minute starts anew.
     """
     for s in range(minute.shape[1]):
-        bought, sold = minute[0, s], minute[1, s]
+        for t in range(keep.shape[0]):
+            flow[t, 0, s] = flow[t, 0, s] * keep[t] + minute[0, s]
+            flow[t, 1, s] = flow[t, 1, s] * keep[t] + minute[1, s]
         minute[0, s] = 0.0
         minute[1, s] = 0.0
-        for t in range(keep.shape[0]):
-            memory[t, 0, s] = memory[t, 0, s] * keep[t] + bought
-            memory[t, 1, s] = memory[t, 1, s] * keep[t] + sold
-            total = memory[t, 0, s] + memory[t, 1, s]
-            # Less than a millionth of a quote unit is no flow but a memory that faded.
-            if total > 1e-6:
-                votes[0, _FLOW, t, s] = (memory[t, 0, s] - memory[t, 1, s]) / total
-                votes[1, _FLOW, t, s] = 1.0
-            else:
-                votes[0, _FLOW, t, s] = math.nan
-                votes[1, _FLOW, t, s] = math.nan
 
 
 @kernel
-def vote_now(votes: F8, values: F8, memory: F8, ring: F8, count: I8, s: int, price: float, family: int) -> float:
-    """The 1m vote of a family at the price of this second; see the module."""
-    value: float = votes[0, family, 0, s]
-    seen = count[s]
-    if math.isnan(value) or seen == 0:
-        return value
-    if family == _MOMENTUM:
-        close = ring[R_CLOSE, (seen - 1) % ring.shape[1], s]
-        return clip(value + 0.5 * lean(price - close, values[_ATR, s]), -1.0, 1.0)
-    if family == _BREAKOUT:
-        upper = max(values[_DONCHIAN_UPPER, s], memory[M_HIGH, s])
-        lower = min(values[_DONCHIAN_LOWER, s], memory[M_LOW, s])
-        now = breakout(price, upper, lower, values[_ATR, s])
-        return now if abs(now) > abs(value) else value
-    return value
-
-
-@kernel
-def agree(
-    votes: F8, values: F8, memory: F8, ring: F8, count: I8, s: int, price: float, weights: F8
+def vote_now(
+    votes: F8, anchors: F8, minute: F8, flow: F8, s: int, price: float, volume: float, family: int, t: int
 ) -> tuple[float, float]:
-    """Return (consensus -1..1, confidence 0..1) of symbol `s`; weights (families, timeframes) >= 0.
+    """Vote and confidence of a family on a timeframe at this second's price; `volume`: base, of the forming minute."""
+    if family == _FLOW:
+        bought = flow[t, 0, s] + minute[0, s]
+        sold = flow[t, 1, s] + minute[1, s]
+        total = bought + sold
+        # Less than a millionth of a quote unit is no flow but a memory that faded.
+        return ((bought - sold) / total, 1.0) if total > 1e-6 else (math.nan, 0.0)
+    value: float = votes[0, family, t, s]
+    sure: float = votes[1, family, t, s]
+    if math.isnan(value) or math.isnan(price):
+        return value, sure
+    atr = anchors[t, ATR, s]
+    if family in (_TREND, _MOMENTUM):
+        move = lean(price - anchors[t, CLOSE, s], atr)
+        return value + abs(move) * ((1.0 if move > 0.0 else -1.0) - value), sure
+    if family == _BREAKOUT:
+        now = breakout(price, anchors[t, UPPER, s], anchors[t, LOWER, s], atr)
+        mean = anchors[0, MEAN_VOLUME, s]
+        if t == 0 and mean > 0.0:
+            sure = max(sure, clip(volume / mean / 3.0, LEAST_CONFIDENCE, 1.0))
+        return (now if abs(now) > abs(value) else value), sure
+    return value, sure
+
+
+@kernel
+def ask_all(
+    votes: F8, anchors: F8, minute: F8, flow: F8, s: int, price: float, volume: float, now: F8, sure: F8
+) -> None:
+    """Fill now and sure (families, timeframes): votes and confidences on symbol `s` at this second."""
+    for family in range(now.shape[0]):
+        for t in range(now.shape[1]):
+            value, confidence = vote_now(votes, anchors, minute, flow, s, price, volume, family, t)
+            now[family, t] = value
+            sure[family, t] = confidence
+
+
+@kernel
+def agree(now: F8, sure: F8, weights: F8) -> tuple[float, float]:
+    """Return (consensus -1..1, confidence 0..1) of votes (families, timeframes) under weights >= 0.
 
     (0, 0) without any vote.
     """
@@ -226,12 +258,10 @@ def agree(
         for t in range(weights.shape[1]):
             weight = weights[family, t]
             whole += weight
-            value = votes[0, family, t, s]
-            if t == 0:
-                value = vote_now(votes, values, memory, ring, count, s, price, family)
+            value = now[family, t]
             if math.isnan(value):
                 continue
-            part = weight * votes[1, family, t, s]
+            part = weight * sure[family, t]
             pulled += part * value
             spoke += part
     if spoke > 0.0 and whole > 0.0:
