@@ -81,7 +81,9 @@ class LocalBroker(ABC):
         """
         running = read_record(self.record_path)
         if running is not None:
-            return self._already(running)
+            status = self._already(running)
+            if status.answers or read_record(self.record_path) is not None:
+                return status  # else it was just dying
         self._wait_for_the_old()
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.port == 0:
