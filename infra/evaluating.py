@@ -19,9 +19,14 @@ def evaluate() -> None:
 @evaluate_app.command("discovery")
 def discovery(
     source: Annotated[
-        Path, typer.Argument(help="One-minute candles (Parquet file or folder), or a folder written by `ember replay --out`.")
+        Path,
+        typer.Argument(
+            help="One-minute candles (Parquet file or folder), or a folder written by `ember replay --out`."
+        ),
     ],
-    begin_day: Annotated[int | None, typer.Option("--from-day", help="First day judged, from the data's start.", min=0)] = None,
+    begin_day: Annotated[
+        int | None, typer.Option("--from-day", help="First day judged, from the data's start.", min=0)
+    ] = None,
     end_day: Annotated[int | None, typer.Option("--to-day", help="Day before which judging ends.", min=1)] = None,
     settings: Annotated[
         Path | None, typer.Option("--settings", "-s", help="Settings file (YAML or TOML).", envvar="EMBERLINE_SETTINGS")

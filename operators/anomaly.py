@@ -51,19 +51,20 @@ class AnomalyState(State):
 
 
 _FILLS = {
-    "closes": np.nan, "volumes": 0.0, "trades": 0.0, "sums": 0.0, "resumed": 0, "priced": 0, "samples": np.nan, "middle": np.nan,
-    "scale": np.nan, "since": 0, "quiet_until": 0,
+    "closes": np.nan, "volumes": 0.0, "trades": 0.0, "sums": 0.0, "resumed": 0, "priced": 0, "samples": np.nan,
+    "middle": np.nan, "scale": np.nan, "since": 0, "quiet_until": 0,
 }  # fmt: skip
 
 
 class AnomalyDetector:
     """Find coins that have just left their recent range.
 
-    Each measure is sampled at the end of every minute; its distance is measured each second from the median of the last hour's samples
-    in units of 1.4826 MAD (Rousseeuw & Croux 1993), so that one spike does not hide the next. Measures: quote volume of 1 s, 1 m, 5 m
-    and trades of 1 m as ln(1 + x); changes over 1 m and 5 m as log returns; quoted spread in basis points; book imbalance
-    (bid - ask) / (bid + ask) at the touch. History bars count as samples. A coin is silent until it has `least_samples`, after a gap
-    until its windows have filled again, and without a price of this second.
+    Each measure is sampled at the end of every minute; its distance is measured each second from the median of the last
+    hour's samples in units of 1.4826 MAD (Rousseeuw & Croux 1993), so that one spike does not hide the next. Measures:
+    quote volume of 1 s, 1 m, 5 m and trades of 1 m as ln(1 + x); changes over 1 m and 5 m as log returns; quoted spread
+    in basis points; book imbalance (bid - ask) / (bid + ask) at the touch. History bars count as samples. A coin is
+    silent until it has `least_samples`, after a gap until its windows have filled again, and without a price of this
+    second.
 
     step adds `anomaly` (F, S) columns and `Anomaly` facts.
     """
@@ -109,10 +110,11 @@ class AnomalyDetector:
                 self._learn(state, bars, int(piece.ticks.ts_recv[bars.row]))
                 continue
             used = walking.walk(
-                first, until, width, frames.ts_open, frames.restart, frames.close, frames.quote_volume, frames.trades, frames.updates,
-                frames.bid, frames.ask, frames.bid_size, frames.ask_size, state.clock, state.closes, state.volumes, state.trades,
-                state.sums, state.resumed, state.priced, state.samples, state.stamps, state.middle, state.scale, state.since,
-                state.quiet_until, self._rules, FLOORS, block.log_close, block.surge, block.change_1m, block.change_5m, where, what, used,
+                first, until, width, frames.ts_open, frames.restart, frames.close, frames.quote_volume, frames.trades,
+                frames.updates, frames.bid, frames.ask, frames.bid_size, frames.ask_size, state.clock, state.closes,
+                state.volumes, state.trades, state.sums, state.resumed, state.priced, state.samples, state.stamps,
+                state.middle, state.scale, state.since, state.quiet_until, self._rules, FLOORS, block.log_close,
+                block.surge, block.change_1m, block.change_5m, where, what, used,
             )  # fmt: skip
         piece.anomaly = block
         for n in range(used):
@@ -176,9 +178,10 @@ class AnomalyDetector:
             int(frames.row[f]),
             RANK,
             facts.Anomaly(
-                id=key, trace_id=key, market=piece.market, partition=piece.partition, offset=int(frames.offset[f]), ts_event=end,
-                settings_hash=piece.settings_hash, model_hash=piece.model_hash, symbol=symbol, measure=measure, value=round(value, 6),
-                score=round(distance, 3), threshold=self._own.threshold, since=since * SECOND, price=float(frames.close[f, s]),
+                id=key, trace_id=key, market=piece.market, partition=piece.partition, offset=int(frames.offset[f]),
+                ts_event=end, settings_hash=piece.settings_hash, model_hash=piece.model_hash, symbol=symbol,
+                measure=measure, value=round(value, 6), score=round(distance, 3), threshold=self._own.threshold,
+                since=since * SECOND, price=float(frames.close[f, s]),
             ),
         )  # fmt: skip
 
@@ -186,7 +189,8 @@ class AnomalyDetector:
 def between_history(piece: Slice) -> Iterator[tuple[int, int, HistoryBars | None]]:
     """Walk frames and history in log order: (first, until, None) for frames [first, until), (0, 0, bars) for history.
 
-    A frame acts before the row that closed it, so history at a row comes after the frames that this row or an earlier one closed.
+    A frame acts before the row that closed it, so history at a row comes after the frames that this row or an earlier
+    one closed.
     """
     assert piece.frames is not None
     rows = piece.frames.row

@@ -63,12 +63,14 @@ def refresh(samples: Any, least: Any, floors: Any, middle: Any, scale: Any, widt
 
 @kernel
 def walk(
-    first: int, until: int, width: int, ts_open: Any, restart: Any, close: Any, quote_volume: Any, trade_count: Any, updates: Any,
-    bid: Any, ask: Any, bid_size: Any, ask_size: Any, clock: Any, closes: Any, volumes: Any, trades: Any, sums: Any, resumed: Any,
-    priced: Any, samples: Any, stamps: Any, middle: Any, scale: Any, since: Any, quiet_until: Any, rules: Any, floors: Any,
-    log_close: Any, surge: Any, change_1m: Any, change_5m: Any, where: Any, what: Any, used: int,
+    first: int, until: int, width: int, ts_open: Any, restart: Any, close: Any, quote_volume: Any, trade_count: Any,
+    updates: Any, bid: Any, ask: Any, bid_size: Any, ask_size: Any, clock: Any, closes: Any, volumes: Any, trades: Any,
+    sums: Any, resumed: Any, priced: Any, samples: Any, stamps: Any, middle: Any, scale: Any, since: Any,
+    quiet_until: Any, rules: Any, floors: Any, log_close: Any, surge: Any, change_1m: Any, change_5m: Any, where: Any,
+    what: Any, used: int,
 ) -> int:  # fmt: skip
-    """Walk frames [first, until): fill the (F, S) outputs, append what was found to `where` and `what`, return how many in all.
+    """Walk frames [first, until): fill the (F, S) outputs, append what was found to `where` and `what`, return how many
+    in all.
 
     where (N, 4): frame, symbol, measure, since; what (N, 2): value, distance.
     """

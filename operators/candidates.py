@@ -95,7 +95,7 @@ class CandidateState(RankingState):
     alarmed: I8 = field(default_factory=lambda: np.full(capacity(0), walking.NEVER, dtype=np.int64))
     tops: F8 = field(default_factory=lambda: np.zeros(240))
     threshold: F8 = field(default_factory=lambda: np.zeros(1))
-    marks: I8 = field(default_factory=lambda: np.array([-1, 0, 0], dtype=np.int64))
+    marks: I8 = field(default_factory=lambda: np.array([-1, 0, 0, 0], dtype=np.int64))
 
     def reserve(self, width: int) -> None:
         """Make room for so many symbols."""
@@ -110,12 +110,14 @@ class CandidateState(RankingState):
 class Candidates:
     """Rank the market, keep the pool, raise the discovery alarm.
 
-    The score is `ranking`'s. A coin enters among the hottest `admit` that pass the filters (or as a listing), is watched, hot while its score
-    is above the alarm threshold (with hysteresis), cools, and leaves; each stage lasts its least time. The threshold belongs to the
-    market: every alarm raises it by `step`, and every second lowers it so that `per_day_per_100` alarms keep it level (a
-    Robbins-Monro quantile of the day's best scores); a market's first hour sets where it begins.
+    The score is `ranking`'s. A coin enters among the hottest `admit` that pass the filters (or as a listing), is
+    watched, hot while its score is above the alarm threshold (with hysteresis), cools, and leaves; each stage lasts its
+    least time. The threshold belongs to the market: every alarm raises it by `step`, and every second lowers it so that
+    `per_day_per_100` alarms keep it level (a Robbins-Monro quantile of the day's best scores); a market's first hour
+    sets where it begins.
 
-    step adds `pool`, `DiscoveryAlarm` facts, `ScoreBar` facts at the end of each minute, and an `Alert` for each listing.
+    step adds `pool`, `DiscoveryAlarm` facts, `ScoreBar` facts at the end of each minute, and an `Alert` for each
+    listing.
     """
 
     name = "candidates"
@@ -130,9 +132,10 @@ class Candidates:
         alarm = own.alarm
         self._rules = np.array(
             [
-                own.size, own.admit, own.keep, own.new_s, own.watching_s, own.hot_s, own.cooling_s, own.reheat_s, own.calm_s,
-                own.hysteresis, own.least_quote_volume_24h, own.listing_part, own.listing_h * 3600.0, own.settle_s,
-                alarm.per_day_per_100, alarm.cooldown_s, alarm.step, alarm.calibrate_min, alarm.calibrate_above,
+                own.size, own.admit, own.keep, own.new_s, own.watching_s, own.hot_s, own.cooling_s, own.reheat_s,
+                own.calm_s, own.hysteresis, own.least_quote_volume_24h, own.listing_part, own.listing_h * 3600.0,
+                own.settle_s, alarm.per_day_per_100, alarm.cooldown_s, alarm.step, alarm.calibrate_min,
+                alarm.calibrate_above,
             ],
             dtype=np.float64,
         )  # fmt: skip
@@ -168,9 +171,9 @@ class Candidates:
                 continue
             self._ranking.walk(state, first, until, frames.ts_open, piece.anomaly.log_close, excluded, raw, near, span)
             used, raised = walking.walk(
-                first, until, width, frames.ts_open, frames.updates, frames.quote_volume_24h, fresh, excluded, raw, self._table,
-                state.stage, state.since, state.reach, state.first_seen, state.alarmed, state.tops, state.threshold, state.marks,
-                self._rules, failed, stage, since, threshold, moves, used, alarms, raised,
+                first, until, width, frames.ts_open, frames.updates, frames.quote_volume_24h, fresh, excluded, raw,
+                self._table, state.stage, state.since, state.reach, state.first_seen, state.alarmed, state.tops,
+                state.threshold, state.marks, self._rules, failed, stage, since, threshold, moves, used, alarms, raised,
             )  # fmt: skip
         listed = [tuple(move) for move in moves[:used].tolist()]
         for f, s, before, _, trigger in listed:
@@ -199,8 +202,8 @@ class Candidates:
             int(frames.row[f]),
             RANK,
             facts.DiscoveryAlarm(
-                id=key, trace_id=key, market=piece.market, partition=piece.partition, offset=int(frames.offset[f]), ts_event=end,
-                settings_hash=piece.settings_hash, model_hash=piece.model_hash, symbol=piece.symbols[s],
+                id=key, trace_id=key, market=piece.market, partition=piece.partition, offset=int(frames.offset[f]),
+                ts_event=end, settings_hash=piece.settings_hash, model_hash=piece.model_hash, symbol=piece.symbols[s],
                 score=round(float(pool.raw[f, s]), 6), threshold=round(float(pool.threshold[f]), 6), rank=rank,
                 price=float(frames.close[f, s]),
             ),
@@ -216,9 +219,9 @@ def _listing(piece: Slice, f: int, s: int) -> None:
         int(frames.row[f]),
         RANK,
         facts.Alert(
-            id=key, trace_id=key, market=piece.market, partition=piece.partition, offset=int(frames.offset[f]), ts_event=end,
-            settings_hash=piece.settings_hash, model_hash=piece.model_hash, severity="info", code="NEW_LISTING",
-            symbol=piece.symbols[s], args={"price": float(frames.close[f, s])},
+            id=key, trace_id=key, market=piece.market, partition=piece.partition, offset=int(frames.offset[f]),
+            ts_event=end, settings_hash=piece.settings_hash, model_hash=piece.model_hash, severity="info",
+            code="NEW_LISTING", symbol=piece.symbols[s], args={"price": float(frames.close[f, s])},
         ),
     )  # fmt: skip
 
@@ -238,8 +241,8 @@ def _score_bar(piece: Slice, f: int) -> None:
         RANK,
         facts.ScoreBar(
             id=key, trace_id=key, market=piece.market, partition=piece.partition, offset=int(frames.offset[f]),
-            ts_event=ts_open + 60 * SECOND, settings_hash=piece.settings_hash, model_hash=piece.model_hash, ts_open=ts_open,
-            symbols=[symbols[s] for s in known.tolist()], score=np.round(pool.raw[f, known], 6).tolist(),
-            close=frames.close[f, known].tolist(),
+            ts_event=ts_open + 60 * SECOND, settings_hash=piece.settings_hash, model_hash=piece.model_hash,
+            ts_open=ts_open, symbols=[symbols[s] for s in known.tolist()],
+            score=np.round(pool.raw[f, known], 6).tolist(), close=frames.close[f, known].tolist(),
         ),
     )  # fmt: skip

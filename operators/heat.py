@@ -26,7 +26,8 @@ DIMENSIONS = ("volume", "momentum", "volatility", "liquidity", "social", "novelt
 
 @dataclass
 class HeatState(State):
-    """What was heard of coins: when listed (symbol -> second), when announced (base -> second), mentions (base -> faded count, second).
+    """What was heard of coins: when listed (symbol -> second), when announced (base -> second), mentions (base -> faded
+    count, second).
 
     `mentioned` tells whether any mention was ever seen. Dicts are bounded: the oldest entry leaves first.
     """
@@ -48,12 +49,12 @@ class Heat:
     | volume | ln of the 5-minute quote volume over the coin's own hourly median, minus the median coin's |
     | momentum | exp(ranking score - alarm threshold): speed against the market as a ratio to what raises an alarm now |
     | volatility | 24 h range over the median coin's, times nearness to the 24 h high (1 at it, 0 from 10 % below on) |
-    | liquidity | decades of 24 h quote volume above the filter, 100 at `liquidity_full`, less the quoted spread's part of `spread_zero_bps` |
+    | liquidity | decades of 24 h quote volume above the filter, 100 at `liquidity_full`, less spread / `spread_zero_bps` of it |
     | social | mentions of the last minutes, an author above `famous_followers` counting more; takes no part before the first mention |
     | novelty | 100 halving every `age_half_d` days since the listing; a fresh announcement reads 100 and fades over `announced_h` |
 
-    The total is the weighted mean. Coins that the filters failed come after those that passed. step adds `heat`, a `CandidateSnapshot` each
-    second and a `StageChanged` for each move of the pool.
+    The total is the weighted mean. Coins that the filters failed come after those that passed. step adds `heat`, a
+    `CandidateSnapshot` each second and a `StageChanged` for each move of the pool.
     """
 
     name = "heat"
@@ -66,8 +67,8 @@ class Heat:
         self._rules = np.array(
             [
                 own.volume_half, own.momentum_half, own.volatility_half, own.liquidity_full, own.spread_zero_bps,
-                settings.candidates.least_quote_volume_24h, own.age_half_d * 86400.0, own.mention_half, own.mention_fade_s,
-                own.announced_h * 3600.0, ranking.range_least, ranking.near_most,
+                settings.candidates.least_quote_volume_24h, own.age_half_d * 86400.0, own.mention_half,
+                own.mention_fade_s, own.announced_h * 3600.0, ranking.range_least, ranking.near_most,
             ],
             dtype=np.float64,
         )  # fmt: skip
@@ -103,8 +104,8 @@ class Heat:
             listed_at = np.maximum(coins.listed_at[:width], pool.first_seen)
             walking.walk(
                 first, until, width, frames.ts_open, anomaly.surge, pool.raw, pool.near, pool.span, pool.threshold,
-                frames.quote_volume_24h, frames.bid, frames.ask, coins.excluded, passed, listed_at, coins.announced_at, coins.mentions,
-                coins.mentioned_at, weights, self._rules, scores, total, top, universe,
+                frames.quote_volume_24h, frames.bid, frames.ask, coins.excluded, passed, listed_at, coins.announced_at,
+                coins.mentions, coins.mentioned_at, weights, self._rules, scores, total, top, universe,
             )  # fmt: skip
 
         done = 0
@@ -172,20 +173,21 @@ class Heat:
             int(frames.row[f]),
             RANK,
             facts.CandidateSnapshot(
-                id=key, trace_id=key, market=piece.market, partition=piece.partition, offset=int(frames.offset[f]), ts_event=end,
-                settings_hash=piece.settings_hash, model_hash=piece.model_hash,
+                id=key, trace_id=key, market=piece.market, partition=piece.partition, offset=int(frames.offset[f]),
+                ts_event=end, settings_hash=piece.settings_hash, model_hash=piece.model_hash,
                 symbols=[symbols[s] for s in numbers], rank=list(range(1, len(numbers) + 1)),
                 heat=np.round(heat.total[f, ids], 1).tolist(), volume_score=scores[0], momentum_score=scores[1],
                 volatility_score=scores[2], liquidity_score=scores[3], social_score=scores[4], novelty_score=scores[5],
-                score=np.round(np.maximum(raw, -99.0), 4).tolist(), stage=[STAGE_NAMES[k] for k in pool.stage[f, ids].tolist()],
-                passed=heat.passed[f, ids].tolist(), failed=[FILTER_NAMES[k] for k in pool.failed[f, ids].tolist()],
-                price=price.tolist(), change_1m=_change(anomaly.change_1m[f, ids]), change_5m=_change(anomaly.change_5m[f, ids]),
+                score=np.round(np.maximum(raw, -99.0), 4).tolist(),
+                stage=[STAGE_NAMES[k] for k in pool.stage[f, ids].tolist()], passed=heat.passed[f, ids].tolist(),
+                failed=[FILTER_NAMES[k] for k in pool.failed[f, ids].tolist()], price=price.tolist(),
+                change_1m=_change(anomaly.change_1m[f, ids]), change_5m=_change(anomaly.change_5m[f, ids]),
                 change_24h=_finite(price / frames.open_24h[f, ids] - 1.0, 6),
                 quote_volume_24h=_finite(frames.quote_volume_24h[f, ids], 2),
                 spread_bps=[round(value, 3) if value == value else None for value in spread.tolist()],
-                age_ms=np.minimum(frames.age_ms[f, ids], 9e15).astype(np.int64).tolist(), stage_since=pool.since[f, ids].tolist(),
-                group=[groups[s] for s in numbers] if groups is not None else [""] * len(numbers),
-                universe=universe,
+                age_ms=np.minimum(frames.age_ms[f, ids], 9e15).astype(np.int64).tolist(),
+                stage_since=pool.since[f, ids].tolist(),
+                group=[groups[s] for s in numbers] if groups is not None else [""] * len(numbers), universe=universe,
                 weights=dict(zip(DIMENSIONS, np.round(weights, 4).tolist(), strict=True)),
             ),
         )  # fmt: skip
@@ -262,8 +264,9 @@ def _moved(piece: Slice, f: int, s: int, before: int, after: int, trigger: int) 
         int(frames.row[f]),
         RANK,
         facts.StageChanged(
-            id=key, trace_id=key, market=piece.market, partition=piece.partition, offset=int(frames.offset[f]), ts_event=end,
-            settings_hash=piece.settings_hash, model_hash=piece.model_hash, symbol=symbol, stage=STAGE_NAMES[after],
-            previous=STAGE_NAMES[before], reason=Reason(Trigger(trigger).name, args), heat=round(float(heat.total[f, s]), 1),
+            id=key, trace_id=key, market=piece.market, partition=piece.partition, offset=int(frames.offset[f]),
+            ts_event=end, settings_hash=piece.settings_hash, model_hash=piece.model_hash, symbol=symbol,
+            stage=STAGE_NAMES[after], previous=STAGE_NAMES[before], reason=Reason(Trigger(trigger).name, args),
+            heat=round(float(heat.total[f, s]), 1),
         ),
     )  # fmt: skip

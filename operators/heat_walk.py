@@ -14,8 +14,8 @@ VOLUME, MOMENTUM, VOLATILITY, LIQUIDITY, SOCIAL, NOVELTY = range(6)
 SCORES = 6
 # rules (float64)
 (
-    VOLUME_HALF, MOMENTUM_HALF, VOLATILITY_HALF, LIQUIDITY_FULL, SPREAD_ZERO, LEAST_VOLUME, AGE_HALF_S, MENTION_HALF, MENTION_FADE_S,
-    ANNOUNCED_S, RANGE_LEAST, NEAR_MOST,
+    VOLUME_HALF, MOMENTUM_HALF, VOLATILITY_HALF, LIQUIDITY_FULL, SPREAD_ZERO, LEAST_VOLUME, AGE_HALF_S, MENTION_HALF,
+    MENTION_FADE_S, ANNOUNCED_S, RANGE_LEAST, NEAR_MOST,
 ) = range(12)  # fmt: skip
 
 
@@ -29,12 +29,14 @@ def saturate(x: float, half: float) -> float:
 
 @kernel
 def walk(
-    first: int, until: int, width: int, ts_open: Any, surge: Any, raw: Any, near: Any, span: Any, threshold: Any, volume_24h: Any,
-    bid: Any, ask: Any, excluded: Any, passed: Any, listed_at: Any, announced_at: Any, mentions: Any, mentioned_at: Any, weights: Any,
-    rules: Any, scores: Any, total: Any, top: Any, universe: Any,
+    first: int, until: int, width: int, ts_open: Any, surge: Any, raw: Any, near: Any, span: Any, threshold: Any,
+    volume_24h: Any, bid: Any, ask: Any, excluded: Any, passed: Any, listed_at: Any, announced_at: Any, mentions: Any,
+    mentioned_at: Any, weights: Any, rules: Any, scores: Any, total: Any, top: Any, universe: Any,
 ) -> None:  # fmt: skip
-    """Score frames [first, until). scores (F, 6, S); total (F, S); top (F, K) ids, passed coins first, hottest first, -1
-    padded; universe (F,) how many coins were looked at."""
+    """Score frames [first, until). scores (F, 6, S); total (F, S); top (F, K) ids, passed coins first, hottest first,
+    -1
+    padded; universe (F,) how many coins were looked at.
+    """
     own = np.empty(width, dtype=np.float64)
     keys = np.empty(width, dtype=np.int64)
     share = 0.0
@@ -93,7 +95,8 @@ def walk(
                 heat += weights[k] * scores[f, k, s]
             heat /= share
             total[f, s] = heat
-            # Passed coins before the others, hotter before cooler, earlier symbols before later: one integer sorts all three.
+            # Passed coins before the others, hotter before cooler, earlier symbols before later: one integer sorts all
+            # three.
             order = np.int64(1_000_000.0 * (200.0 - heat))
             if not passed[f, s]:
                 order += 400_000_000

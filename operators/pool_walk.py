@@ -18,11 +18,11 @@ PASSED, EXCLUDED, WARMING_UP, ILLIQUID, NO_VOLUME, STALE = range(6)
 MISSING = 255
 
 # marks (int64)
-MARKET_FIRST, TOPS, CALIBRATED = range(3)
+MARKET_FIRST, TOPS, CALIBRATED, LAST_SECOND = range(4)
 # rules (float64)
 (
-    SIZE, ADMIT_TOP, KEEP_TOP, NEW_S, WATCHING_S, HOT_S, COOLING_S, REHEAT_S, CALM_S, HYSTERESIS, LEAST_VOLUME, LISTING_PART, LISTING_S,
-    SETTLE_S, RATE, COOLDOWN, STEP, CALIBRATE, ABOVE,
+    SIZE, ADMIT_TOP, KEEP_TOP, NEW_S, WATCHING_S, HOT_S, COOLING_S, REHEAT_S, CALM_S, HYSTERESIS, LEAST_VOLUME,
+    LISTING_PART, LISTING_S, SETTLE_S, RATE, COOLDOWN, STEP, CALIBRATE, ABOVE,
 ) = range(19)  # fmt: skip
 NEVER = -(2**60)
 
@@ -39,8 +39,8 @@ def _weakest(stage: Any, raw: Any, f: int, width: int, below: float) -> int:
 
 @kernel
 def _filters(
-    f: int, second: Any, width: int, raw: Any, excluded: Any, updates: Any, volume_24h: Any, fresh: Any, first_seen: Any, marks: Any,
-    rules: Any, failed: Any,
+    f: int, second: Any, width: int, raw: Any, excluded: Any, updates: Any, volume_24h: Any, fresh: Any,
+    first_seen: Any, marks: Any, rules: Any, failed: Any,
 ) -> None:  # fmt: skip
     for s in range(width):
         if first_seen[s] < 0 and updates[f, s] > 0.0:
@@ -64,17 +64,23 @@ def _filters(
 
 @kernel
 def walk(
-    first: int, until: int, width: int, ts_open: Any, updates: Any, volume_24h: Any, fresh: Any, excluded: Any, raw: Any, table: Any,
-    stage: Any, since: Any, reach: Any, first_seen: Any, alarmed: Any, tops: Any, threshold: Any, marks: Any, rules: Any, failed: Any,
-    stage_out: Any, since_out: Any, threshold_out: Any, moves: Any, used: int, alarms: Any, raised: int,
+    first: int, until: int, width: int, ts_open: Any, updates: Any, volume_24h: Any, fresh: Any, excluded: Any,
+    raw: Any, table: Any, stage: Any, since: Any, reach: Any, first_seen: Any, alarmed: Any, tops: Any, threshold: Any,
+    marks: Any, rules: Any, failed: Any, stage_out: Any, since_out: Any, threshold_out: Any, moves: Any, used: int,
+    alarms: Any, raised: int,
 ) -> Any:  # fmt: skip
-    """Walk frames [first, until); return (moves used, alarms raised). moves (N, 5): frame, symbol, before, after, trigger (before = -1 where
-    the table has no such pair); alarms (N, 3): frame, symbol, rank."""
+    """Walk frames [first, until); return (moves used, alarms raised). moves (N, 5): frame, symbol, before, after,
+    trigger (before = -1 where
+    the table has no such pair); alarms (N, 3): frame, symbol, rank.
+    """
     own = np.empty(width, dtype=np.float64)
     for f in range(first, until):
         second = ts_open[f] // SECOND
         if marks[MARKET_FIRST] < 0:
             marks[MARKET_FIRST] = second
+            marks[LAST_SECOND] = second - 1
+        elapsed = min(second - marks[LAST_SECOND], 60)  # what was not seen lowers no threshold
+        marks[LAST_SECOND] = second
         _filters(f, second, width, raw, excluded, updates, volume_24h, fresh, first_seen, marks, rules, failed)
         passed = 0
         ranked = 0
@@ -86,11 +92,11 @@ def walk(
                 own[passed] = raw[f, s]
                 passed += 1
                 hottest = max(hottest, raw[f, s])
-        admit = np.int64(rules[ADMIT_TOP])
-        keep = np.int64(rules[KEEP_TOP])
+        admit = int(rules[ADMIT_TOP])
+        keep = int(rules[KEEP_TOP])
         admit_at = kth(own, passed, passed - admit) if passed > admit else -np.inf
         keep_at = kth(own, passed, passed - keep) if passed > keep else -np.inf
-        threshold[0] -= rules[STEP] * rules[RATE] * ranked / 100.0 / 86400.0
+        threshold[0] -= rules[STEP] * rules[RATE] * ranked / 100.0 / 86400.0 * elapsed
         at = threshold[0]
         threshold_out[f] = at
         pool = 0

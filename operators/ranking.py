@@ -5,8 +5,9 @@
     near  = ln(close / highest close of 24 h), at most 0
     span  = ln(highest / lowest close of 24 h)
 
-Horizons count in closes of whole minutes: inside minute m the reference is the close of minute m - h, so that the score of a minute's last
-second is the score of the bar. The 24 h extremes are kept in buckets of half an hour. A coin is ranked as soon as every reference is known.
+Horizons count in closes of whole minutes: inside minute m the reference is the close of minute m - h, so that the score
+of a minute's last second is the score of the bar. The 24 h extremes are kept in buckets of half an hour, as of the last closed minute. A coin is
+ranked as soon as every reference is known.
 """
 
 from __future__ import annotations
@@ -70,8 +71,8 @@ def extremes(
 
 @kernel
 def _close_minute(
-    minute: Any, f: int, width: int, log_close: Any, minute_stamps: Any, closes: Any, bucket_stamps: Any, highs: Any, lows: Any,
-    highest: Any, lowest: Any,
+    minute: Any, f: int, width: int, log_close: Any, minute_stamps: Any, closes: Any, bucket_stamps: Any, highs: Any,
+    lows: Any, highest: Any, lowest: Any,
 ) -> None:  # fmt: skip
     row = minute % MINUTES
     if minute_stamps[row] != minute:
@@ -98,8 +99,9 @@ def _close_minute(
 
 @kernel
 def walk(
-    first: int, until: int, width: int, ts_open: Any, log_close: Any, excluded: Any, minute_stamps: Any, closes: Any, bucket_stamps: Any,
-    highs: Any, lows: Any, highest: Any, lowest: Any, horizons: Any, rules: Any, raw: Any, near: Any, span: Any,
+    first: int, until: int, width: int, ts_open: Any, log_close: Any, excluded: Any, minute_stamps: Any, closes: Any,
+    bucket_stamps: Any, highs: Any, lows: Any, highest: Any, lowest: Any, horizons: Any, rules: Any, raw: Any,
+    near: Any, span: Any,
 ) -> None:  # fmt: skip
     """Rank frames [first, until) into raw, near, span (F, S). rules: floor, near weight, near most, range weight, range least, least."""
     speed = np.empty(width, dtype=np.float64)
@@ -174,8 +176,9 @@ class Ranking:
     ) -> None:
         """Rank frames [first, until)."""
         walk(
-            first, until, log_close.shape[1], ts_open, log_close, excluded, state.minute_stamps, state.closes, state.bucket_stamps,
-            state.highs, state.lows, state.highest, state.lowest, self._horizons, self._rules, raw, near, span,
+            first, until, log_close.shape[1], ts_open, log_close, excluded, state.minute_stamps, state.closes,
+            state.bucket_stamps, state.highs, state.lows, state.highest, state.lowest, self._horizons, self._rules, raw,
+            near, span,
         )  # fmt: skip
 
     def learn(self, state: RankingState, bars: HistoryBars, ts_recv: int) -> None:

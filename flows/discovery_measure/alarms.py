@@ -37,7 +37,7 @@ def _raise(
     return count
 
 
-class Candidates:
+class Sweep:
     """The cells of a raw score that can become alarms: bars in [begin, end), score not NaN."""
 
     def __init__(self, score: np.ndarray, begin: int, end: int, cooldown: int = COOLDOWN) -> None:

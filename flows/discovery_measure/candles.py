@@ -97,6 +97,15 @@ def _carry(shape: tuple[int, int], row: np.ndarray, codes: np.ndarray, values: n
 
 
 def load_candles(path: Path) -> Panel:
-    """Read one Parquet file or every Parquet file below a folder."""
-    pattern = path / "**/*.parquet" if path.is_dir() else path
-    return panel_from_frame(pl.read_parquet(pattern))
+    """Read one Parquet file or every Parquet file below a folder. Raises `ValueError` when they hold no such candles."""
+    files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
+    if not files:
+        raise ValueError(f"{path}: expected Parquet files of candles, was none")
+    try:
+        frame = pl.concat([pl.read_parquet(file) for file in files])
+    except (pl.exceptions.PolarsError, OSError) as e:
+        raise ValueError(f"{path}: not readable as Parquet: {str(e).splitlines()[0]}") from e
+    try:
+        return panel_from_frame(frame)
+    except ValueError as e:
+        raise ValueError(f"{path}: {e}") from e

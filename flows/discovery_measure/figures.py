@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from flows.discovery_measure.alarms import Candidates
+from flows.discovery_measure.alarms import Sweep
 from flows.discovery_measure.bootstrap import interval
 from flows.discovery_measure.candles import BAR_MS, DAY_MS, Panel
 from flows.discovery_measure.episodes import Episode
@@ -177,15 +177,15 @@ def alarm_figures(
 def at_budget(
     panel: Panel,
     episodes: dict[str, list[Episode]],
-    candidates: Candidates,
+    sweep: Sweep,
     judged: tuple[int, int],
     per_day: float,
     *,
     intervals: bool = True,
 ) -> AlarmFigures:
     """Return the figures at the lowest threshold that raises at most `per_day` alarms a day."""
-    threshold = candidates.threshold_for(per_day * days_of(judged))
-    alarms = candidates.alarms(threshold)
+    threshold = sweep.threshold_for(per_day * days_of(judged))
+    alarms = sweep.alarms(threshold)
     return alarm_figures(panel, episodes, alarms, judged, threshold=threshold, intervals=intervals)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from flows.discovery_measure.alarms import Candidates
+from flows.discovery_measure.alarms import Sweep
 from flows.discovery_measure.baselines import BASELINES, top_of_minute
 from flows.discovery_measure.candles import BAR_MS, Panel, load_candles, panel_from_frame
 from flows.discovery_measure.episodes import Episode, find_episodes
@@ -75,11 +75,11 @@ def test_episodes_equal_the_reference_to_the_last_one(
 def test_baselines_equal_the_reference_to_the_fourth_decimal(
     panel: Panel, episodes: dict[str, list[Episode]], name: str, baseline: str
 ) -> None:
-    candidates = Candidates(top_of_minute(BASELINES[baseline](panel)), *RANGES[name])
+    sweep = Sweep(top_of_minute(BASELINES[baseline](panel)), *RANGES[name])
     expected = reference(name)["baselines"][baseline]
     captures = []
     for budget, figures in expected["budget"].items():
-        ours = msgspec.to_builtins(at_budget(panel, episodes, candidates, RANGES[name], float(budget)))
+        ours = msgspec.to_builtins(at_budget(panel, episodes, sweep, RANGES[name], float(budget)))
         captures.append(ours["tiers"]["0.20"]["capture"])
         assert_equal(ours, figures, f"{baseline} at {budget}")
     assert np.mean(captures) == pytest.approx(expected["capture_score"], abs=6e-5)
@@ -159,10 +159,10 @@ def test_the_budget_keeps_a_cooldown_and_never_raises_more_than_asked() -> None:
     score = np.full((300, 2), np.nan)
     score[[10, 20, 100], 0] = [3.0, 9.0, 2.0]
     score[[15, 200], 1] = [1.0, 4.0]
-    candidates = Candidates(score, 0, 300)
-    assert candidates.threshold_for(3) == 2.0
-    assert candidates.alarms(2.0).tolist() == [[10, 0], [100, 0], [200, 1]]
-    assert candidates.alarms(candidates.threshold_for(0)).shape == (0, 2)
+    sweep = Sweep(score, 0, 300)
+    assert sweep.threshold_for(3) == 2.0
+    assert sweep.alarms(2.0).tolist() == [[10, 0], [100, 0], [200, 1]]
+    assert sweep.alarms(sweep.threshold_for(0)).shape == (0, 2)
 
 
 def test_fiat_stable_and_leveraged_symbols_are_no_part_of_the_universe() -> None:

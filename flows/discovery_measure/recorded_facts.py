@@ -1,0 +1,80 @@
+"""Bars, scores and alarms as the desk wrote them: facts in, panel and program out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from contracts import facts
+from contracts.facts import decode_fact
+from contracts.topics import BARS, CANDIDATES
+from flows.discovery_measure.candles import BAR_MS, Panel, panel_from_frame
+from flows.discovery_measure.program import Program
+
+GRACE_MS = 2_000
+"""An alarm up to so long after a bar's end counts as that bar's."""
+
+
+def is_facts_folder(path: Path) -> bool:
+    """Tell whether the folder holds what `ember replay --out` writes."""
+    return path.is_dir() and (path / f"{BARS.name}.jsonl").is_file() and (path / f"{CANDIDATES.name}.jsonl").is_file()
+
+
+def read_facts(path: Path) -> Iterator[facts.AnyFact]:
+    """Read bars, scores and alarms of a folder of facts, one JSON per line."""
+    for topic in (BARS, CANDIDATES):
+        with (path / f"{topic.name}.jsonl").open("rb") as lines:
+            for line in lines:
+                if b'"type":"bars"' in line or b'"type":"score_bar"' in line or b'"type":"alarm"' in line:
+                    yield decode_fact(line)
+
+
+def program_from_facts(stream: Iterable[facts.AnyFact]) -> tuple[Panel, Program]:
+    """Put facts of one market together. Repeated facts count once. Raises `ValueError` when there is no closed 1 m bar."""
+    rows: dict[tuple[int, str], tuple[float, float, float, float, float]] = {}
+    scores: dict[int, facts.ScoreBar] = {}
+    alarms: dict[str, facts.DiscoveryAlarm] = {}
+    for fact in stream:
+        if isinstance(fact, facts.Bars) and fact.closed and fact.interval == "1m":
+            for n, symbol in enumerate(fact.symbols):
+                key = (fact.ts_open // 1_000_000, symbol)
+                rows[key] = (fact.open[n], fact.high[n], fact.low[n], fact.close[n], fact.volume[n])
+        elif isinstance(fact, facts.ScoreBar):
+            scores[fact.ts_open // 1_000_000] = fact
+        elif isinstance(fact, facts.DiscoveryAlarm):
+            alarms[fact.id] = fact
+    if not rows:
+        raise ValueError("expected closed 1 m bars among the facts, was none; replay a longer range")
+    panel = panel_from_frame(
+        pl.DataFrame(
+            [(symbol, ts_ms, *values) for (ts_ms, symbol), values in rows.items()],
+            schema=["symbol", "ts_ms", "open", "high", "low", "close", "volume"],
+            orient="row",
+        )
+    )
+    number = {symbol: column for column, symbol in enumerate(panel.symbols)}
+    start = int(panel.open_ms[0])
+    score = np.full(panel.close.shape, np.nan)
+    for ts_ms, fact in scores.items():
+        bar = (ts_ms - start) // BAR_MS
+        if 0 <= bar < panel.bars:
+            for symbol, value in zip(fact.symbols, fact.score, strict=True):
+                if symbol in number:
+                    score[bar, number[symbol]] = value
+    raised: list[tuple[int, int]] = []
+    prices: list[float] = []
+    for alarm in sorted(alarms.values(), key=lambda one: (one.ts_event, one.symbol)):
+        bar = (alarm.ts_event // 1_000_000 - GRACE_MS - start) // BAR_MS
+        if alarm.symbol in number and 0 <= bar < panel.bars:
+            raised.append((bar, number[alarm.symbol]))
+            prices.append(alarm.price)
+    program = Program(
+        score=score,
+        alarms=np.array(raised, dtype=np.int64).reshape(-1, 2),
+        prices=np.array(prices),
+        threshold=np.full(panel.bars, np.nan),
+    )
+    return panel, program

@@ -1,0 +1,136 @@
+"""Heat: laws, formulas, what the snapshot says, mentions, listings."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from contracts import events
+from contracts.events import encode_event
+from contracts.settings import DeskSettings
+from operators.anomaly import AnomalyDetector
+from operators.candidates import Candidates
+from operators.frame import Frame
+from operators.freshness import FreshnessGate
+from operators.heat import DIMENSIONS, Heat, HeatState
+from operators.heat_walk import saturate
+from tests.builders import SECOND, START, market_log
+from tests.checks import Ran, check_laws, run
+
+SETTINGS = DeskSettings()
+
+
+def chain() -> list[Any]:
+    return [Frame(SETTINGS), FreshnessGate(SETTINGS), AnomalyDetector(SETTINGS), Candidates(SETTINGS), Heat(SETTINGS)]
+
+
+def snapshots(ran: Ran) -> list[dict[str, Any]]:
+    found = [json.loads(message.value) for message in ran.facts if message.topic == "candidate_snapshot.v1"]
+    return [fact for fact in found if fact["type"] == "candidates"]
+
+
+def mention(second: float, base: str, followers: int = 10) -> tuple[float, bytes]:
+    event = events.Mention(
+        ts_recv=START + int(second * SECOND), source="x", mention_id=f"{second}", author="a", followers=followers,
+        text=f"${base}", symbols=[base], ts_event=START + int(second * SECOND),
+    )  # fmt: skip
+    return second, encode_event(event)
+
+
+def announcement(second: float, base: str) -> tuple[float, bytes]:
+    event = events.Announcement(
+        ts_recv=START + int(second * SECOND), source="binance", announcement_id="1", title=f"Will list {base}",
+        category="listing", symbols=[base], ts_event=START + int(second * SECOND),
+    )  # fmt: skip
+    return second, encode_event(event)
+
+
+def test_the_laws_hold_with_mentions_and_announcements_on_the_log() -> None:
+    extra = [
+        mention(30.2, "C02"),
+        mention(31.3, "C08", 1_000_000),
+        announcement(40.4, "C03"),
+        announcement(50.0, "NOTYET"),
+    ]
+    check_laws(chain, market_log(180, symbols=9, history_minutes=60, extra=extra), seed=5)
+
+
+def test_the_pumped_coin_leads_and_the_total_is_the_weighted_mean_of_its_scores() -> None:
+    last = snapshots(run(chain, market_log(150, symbols=8, dirty=False, history_minutes=60)))[-1]
+    assert last["symbols"][0] == "C01USDT"
+    assert last["heat"][0] > 60
+    assert last["rank"] == list(range(1, 9))
+    assert last["heat"] == sorted(last["heat"], reverse=True)
+    for n in range(8):
+        total = sum(last["weights"][name] * last[f"{name}_score"][n] for name in DIMENSIONS)
+        assert last["heat"][n] == pytest.approx(total, abs=0.11)
+    assert sum(last["weights"].values()) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_scores_equal_their_formulas_and_lie_in_0_to_100() -> None:
+    ran = run(chain, market_log(200, symbols=8, dirty=False, history_minutes=60))
+    piece = ran.pieces[0]
+    frames, anomaly, pool, heat = piece.frames, piece.anomaly, piece.pool, piece.heat
+    assert frames is not None
+    assert anomaly is not None
+    assert pool is not None
+    assert heat is not None
+    assert ((heat.scores >= 0) & (heat.scores <= 100)).all()
+    own = SETTINGS.heat
+    f = 150
+
+    def scaled(x: Any, half: float) -> Any:
+        return 100 * (1 - 2 ** (-np.maximum(x, 0) / half))
+
+    surge = anomaly.surge[f] - np.median(anomaly.surge[f])
+    np.testing.assert_allclose(heat.scores[f, 0], scaled(surge, own.volume_half), atol=1e-4)
+    np.testing.assert_allclose(
+        heat.scores[f, 1], scaled(np.exp(pool.raw[f] - pool.threshold[f]), own.momentum_half), atol=0.5
+    )
+    market_span = max(np.median(pool.span[f]), SETTINGS.candidates.ranking.range_least)
+    nearness = np.maximum(0, 1 + pool.near[f] / SETTINGS.candidates.ranking.near_most)
+    np.testing.assert_allclose(
+        heat.scores[f, 2], scaled(nearness * pool.span[f] / market_span, own.volatility_half), atol=1e-4
+    )
+    decades = np.log10(frames.quote_volume_24h[f] / SETTINGS.candidates.least_quote_volume_24h)
+    liquidity = 100 * np.clip(decades / own.liquidity_full, 0, 1)
+    spread = 2e4 * (frames.ask[f] - frames.bid[f]) / (frames.ask[f] + frames.bid[f])
+    liquidity *= np.where(np.isnan(spread), 1.0, 1 - spread / own.spread_zero_bps)
+    np.testing.assert_allclose(heat.scores[f, 3], liquidity, atol=1e-4)
+
+
+@pytest.mark.parametrize(("x", "expected"), [(-1.0, 0.0), (0.0, 0.0), (2.0, 50.0), (4.0, 75.0), (float("nan"), 0.0)])
+def test_a_score_reads_50_at_its_half(x: float, expected: float) -> None:
+    assert saturate(x, 2.0) == pytest.approx(expected)
+
+
+def test_social_takes_no_part_before_the_first_mention_and_fades_after_it() -> None:
+    found = snapshots(run(chain, market_log(120, symbols=5, dirty=False, extra=[mention(60.0, "C02", 1_000_000)])))
+    assert found[30]["weights"]["social"] == 0.0
+    assert found[-1]["weights"]["social"] > 0.0
+    at = {fact["ts_event"]: fact["social_score"][fact["symbols"].index("C02USDT")] for fact in found}
+    values = [value for _, value in sorted(at.items()) if value > 0]
+    assert values[0] == pytest.approx(100 * (1 - 2 ** (-3.0 / 5.0)), abs=0.2)
+    assert values == sorted(values, reverse=True)
+
+
+def test_a_listing_announcement_makes_a_coin_new() -> None:
+    found = snapshots(run(chain, market_log(60, symbols=5, dirty=False, extra=[announcement(30.0, "C03")])))[-1]
+    novelty = dict(zip(found["symbols"], found["novelty_score"], strict=True))
+    assert novelty["C03USDT"] == pytest.approx(100.0, abs=0.1)
+    assert novelty["C02USDT"] == 0.0
+
+
+def test_what_is_remembered_of_coins_is_bounded() -> None:
+    step = Heat(SETTINGS)
+    state = HeatState()
+    for n in range(10_050):
+        step._hear(state, events.Announcement(
+            ts_recv=START, source="s", announcement_id=str(n), title="", category="listing", symbols=[f"B{n}"],
+            ts_event=START,
+        ))  # fmt: skip
+    assert len(state.announced) == 10_000
+    assert "B49" not in state.announced
