@@ -112,6 +112,7 @@ def run(
     flow: Annotated[str, typer.Argument(help="ingest, desk, project, archive or cockpit.")],
     settings: SettingsFile = None,
     broker: BrokerAddress = None,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Desk only: compute its state from the log again.")] = False,
 ) -> None:
     """Run one part in the foreground until it is told to stop."""
     from contracts.settings import load_settings
@@ -120,7 +121,7 @@ def run(
 
     if flow not in SERVICES:
         raise typer.BadParameter(f"expected one of {', '.join(SERVICES)}, was {flow}")
-    run_service(flow, with_broker(load_settings(settings), broker))
+    run_service(flow, with_broker(load_settings(settings), broker), rebuild=rebuild)
 
 
 @app.command()

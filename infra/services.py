@@ -38,7 +38,7 @@ def tell_ready() -> None:
         Path(file).write_text(f"{os.getpid()}\n")
 
 
-def run_service(name: str, settings: Settings) -> None:
+def run_service(name: str, settings: Settings, *, rebuild: bool = False) -> None:
     """Run one of SERVICES, or `simulate`, in this process until told to stop. Raises CommandError for other names."""
     log_as_json()
     if name == "simulate":
@@ -47,8 +47,11 @@ def run_service(name: str, settings: Settings) -> None:
         return
     if name not in SERVICES:
         raise CommandError(f"run: expected one of {', '.join(SERVICES)}, was {name}")
+    if rebuild and name != "desk":
+        raise CommandError(f"run {name}: --rebuild is for the desk, whose state follows from the log")
     serve = importlib.import_module(SERVICES[name]).serve
-    serve(settings, ready=tell_ready)
+    more = {"rebuild": True} if rebuild else {}
+    serve(settings, ready=tell_ready, **more)
 
 
 def log_as_json() -> None:
