@@ -17,7 +17,6 @@ STYLE = """
 .block-container { padding: 3.9rem 2rem 2rem; max-width: 1760px; }
 [data-testid="stVerticalBlock"] { gap: .7rem; }
 [data-testid="stHeadingWithActionElements"] h3 { font-size: 1.2rem; padding: .2rem 0; }
-[data-testid="stCaptionContainer"] p { font-weight: 600; font-size: .8rem; margin: .35rem 0 -.15rem; }
 .st-key-top { align-items: stretch; }
 .st-key-emergency, .st-key-emergency > div, .st-key-emergency .stButton { height: 100%; }
 .st-key-emergency button { height: 100%; min-height: 44px; padding: 0 1.25rem; white-space: nowrap; border: 0; color: #fff;
@@ -25,8 +24,9 @@ STYLE = """
 .st-key-emergency button p { font-weight: 700; }
 .st-key-close_all_do button { background: #d1334b; border: 0; color: #fff; }
 @media (max-width: 640px) {
-  .block-container { padding: 3.6rem .75rem 2rem; }
-  .st-key-emergency { width: 100% !important; } .st-key-emergency .stButton, .st-key-emergency button { width: 100%; }
+  .block-container { padding: 4.2rem .75rem 2rem; }
+  .st-key-top { flex-wrap: wrap; }
+  .st-key-top > div, .st-key-emergency, .st-key-emergency div, .st-key-emergency button { width: 100% !important; flex: 1 1 auto; }
 }
 </style>
 """

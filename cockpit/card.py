@@ -74,7 +74,9 @@ def scores_card(row: Row, weights: dict[str, float], zone: str) -> Block:
         }
         for name in SCORES
     ]
-    bars.insert(0, {"label": word("heat"), "size": row["heat"] / 100.0, "value": formats.number(row["heat"], 0), "tone": "heat"})
+    bars.insert(
+        0, {"label": word("heat"), "size": row["heat"] / 100.0, "value": formats.number(row["heat"], 0), "tone": "heat"}
+    )
     figures = [
         item(word("price"), formats.price(row["price"])),
         item(word("change_5m"), formats.percent(row["change_5m"]), tone=tone_of(row["change_5m"])),

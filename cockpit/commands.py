@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from functools import lru_cache
+from typing import Any
 from uuid import uuid4
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -67,7 +68,7 @@ def wait_for(url: str, command_id: str, within_s: float) -> queries.Row | None:
         time.sleep(0.15)
 
 
-def _signed(author: str) -> dict[str, object]:
+def _signed(author: str) -> dict[str, Any]:
     return {"ts_recv": time.time_ns(), "command_id": uuid4().hex, "author": f"cockpit:{author}"[:80]}
 
 
@@ -114,5 +115,3 @@ def _producer(address: str) -> Producer:
             "log_level": 2,
         }
     )
-
-

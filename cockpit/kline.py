@@ -13,7 +13,7 @@ import streamlit as st
 from cockpit import formats, queries
 from cockpit.panel import mount
 from cockpit.queries import NANOS, Row
-from cockpit.reading import spelled
+from cockpit.reading import code_text
 from cockpit.strings import word
 
 INTERVALS = ("1m", "5m", "15m")
@@ -82,7 +82,9 @@ def position_lines(position: Row | None) -> list[dict[str, Any]]:
     if stop is not None:
         lines.append({"id": "stop", "look": "stop", "price": stop, "title": word("stop")})
     for number, target in enumerate(body.get("take_profit") or [], start=1):
-        lines.append({"id": f"target{number}", "look": "target", "price": target, "title": f"{word('target')} {number}"})
+        lines.append(
+            {"id": f"target{number}", "look": "target", "price": target, "title": f"{word('target')} {number}"}
+        )
     return lines
 
 
@@ -91,8 +93,10 @@ def _bar(bar: Row) -> list[float]:
 
 
 def _fill(fill: Row, zone: str) -> dict[str, Any]:
-    why = spelled(fill["purpose"].lower())
-    text = f"{formats.clock(fill['ts_event'], zone)}  {word(fill['side'])} {formats.quantity(fill['quantity'])} @ {formats.price(fill['price'])}  {why}"
+    purpose = fill["purpose"]
+    why = word("entry") if purpose == "entry" else code_text(purpose)
+    done = f"{word(fill['side'])} {formats.quantity(fill['quantity'])} @ {formats.price(fill['price'])}"
+    text = f"{formats.clock(fill['ts_event'], zone)}  {done}  {why}"
     return {
         "time": fill["ts_event"] // NANOS,
         "side": fill["side"],
@@ -100,5 +104,3 @@ def _fill(fill: Row, zone: str) -> dict[str, Any]:
         "word": word(fill["side"]),
         "text": text,
     }
-
-

@@ -25,7 +25,9 @@ def positions_table(rows: list[Row], zone: str) -> Block:
         column(word("fees"), wide=5),
         column(word("opened"), wide=2),
     ]
-    return table(columns, [(row["position_id"], _position(row, zone), False) for row in rows], empty=word("no_positions"))
+    return table(
+        columns, [(row["position_id"], _position(row, zone), False) for row in rows], empty=word("no_positions")
+    )
 
 
 def _position(row: Row, zone: str) -> list[Cell]:
@@ -56,7 +58,10 @@ def closed_table(rows: list[Row], zone: str, height: int) -> Block:
         column(word("opened"), wide=4),
     ]
     return table(
-        columns, [(row["position_id"], _closed(row, zone), False) for row in rows], empty=word("no_closed"), height=height
+        columns,
+        [(row["position_id"], _closed(row, zone), False) for row in rows],
+        empty=word("no_closed"),
+        height=height,
     )
 
 

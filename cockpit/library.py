@@ -31,5 +31,7 @@ def chart_library() -> Path:
     except OSError as e:
         raise LibraryError(f"chart library: {path} cannot be read: {e.strerror}; reinstall lwcharts") from e
     if digest != SHA256:
-        raise LibraryError(f"chart library: expected lightweight-charts {VERSION} ({SHA256[:12]}), was {digest[:12]} in {path}")
+        raise LibraryError(
+            f"chart library: expected lightweight-charts {VERSION} ({SHA256[:12]}), was {digest[:12]} in {path}"
+        )
     return path

@@ -18,7 +18,9 @@ def login_form(place: str) -> None:
         return
     with st.form(f"login_{place}", border=False):
         author = st.text_input(word("your_name"), key=f"name_{place}", max_chars=40, autocomplete="username")
-        password = st.text_input(word("password"), type="password", key=f"password_{place}", autocomplete="current-password")
+        password = st.text_input(
+            word("password"), type="password", key=f"password_{place}", autocomplete="current-password"
+        )
         tried = st.form_submit_button(word("unlock"), type="primary", width="stretch")
     if not tried:
         return

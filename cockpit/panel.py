@@ -32,25 +32,35 @@ def loader(module: str) -> str:
 def mount(name: str, key: str, data: Any, on_trigger: dict[str, Callable[[], None]] | None = None) -> Any:
     """Draw component `name` with `data`; `on_trigger` maps what it may report to what is then done. Returns its reports."""
     renderer = _registered(name)
-    return renderer(key=key, data=data, **{f"on_{trigger}_change": todo for trigger, todo in (on_trigger or {}).items()})
+    return renderer(
+        key=key, data=data, **{f"on_{trigger}_change": todo for trigger, todo in (on_trigger or {}).items()}
+    )
 
 
 def _registered(name: str) -> Any:
     return st.components.v2.component(name, js=loader(f"{name}.mjs"))
 
 
-def draw(key: str, blocks: list[Block], on_pick: Callable[[str], None] | None = None) -> None:
-    """Draw blocks. `on_pick` gets the key of a row that was chosen."""
-    if on_pick is None:
-        mount("panel", key, {"blocks": blocks})
-        return
+def draw(
+    key: str,
+    blocks: list[Block],
+    on_pick: Callable[[str], None] | None = None,
+    on_open: Callable[[str], None] | None = None,
+) -> None:
+    """Draw blocks. `on_pick` gets the key of a row that was chosen, `on_open` what a link in a cell names."""
+    wanted = {"pick": on_pick, "open": on_open}
+    mount(
+        "panel", key, {"blocks": blocks}, {name: _reporting(key, name, todo) for name, todo in wanted.items() if todo}
+    )
 
-    def picked() -> None:
-        chosen = st.session_state[key].get("pick")
-        if chosen:
-            on_pick(str(chosen))
 
-    mount("panel", key, {"blocks": blocks}, {"pick": picked})
+def _reporting(key: str, name: str, todo: Callable[[str], None]) -> Callable[[], None]:
+    def reported() -> None:
+        value = st.session_state[key].get(name)
+        if value:
+            todo(str(value))
+
+    return reported
 
 
 def column(
@@ -63,6 +73,11 @@ def column(
 def cell(text: str, *, tone: str = "", tip: str = "", sub: str = "") -> Cell:
     """A cell with a tone, a tooltip or a second, quieter text."""
     return {"text": text, "tone": tone, "tip": tip, "sub": sub} if tone or tip or sub else text
+
+
+def link_cell(text: str, to: str, *, tone: str = "", tip: str = "") -> Cell:
+    """A word that opens something: `to` is reported when it is clicked."""
+    return {"text": text, "link": to, "tone": tone, "tip": tip}
 
 
 def bar_cell(text: str, size: float, *, look: str = "", tip: str = "") -> Cell:
@@ -92,6 +107,11 @@ def table(
 def item(label: str, value: str, *, tone: str = "", tip: str = "") -> dict[str, str]:
     """A labelled value of a strip, of statistics, or of a card's grid."""
     return {"label": label, "value": value, "tone": tone, "tip": tip}
+
+
+def heading(text: str, note: str = "", *, tip: str = "") -> Block:
+    """The name of what follows, and a quiet word at its right."""
+    return {"kind": "heading", "text": text, "note": note, "tip": tip}
 
 
 def stats(items: list[dict[str, str]]) -> Block:

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 import streamlit as st
-from sqlalchemy import Engine, Select, create_engine, func, select
+from sqlalchemy import CompoundSelect, Engine, Select, create_engine, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
@@ -26,7 +26,6 @@ from contracts.errors import EmberlineError
 Row: TypeAlias = dict[str, Any]
 
 NANOS = 1_000_000_000
-INTERVAL_S = {"1m": 60, "5m": 300, "15m": 900}
 LIVE_S = 0.9  # a second's polling finds a fresh answer, several tabs share one
 CALM_S = 5.0
 
@@ -58,12 +57,14 @@ def engine_of(url: str) -> Engine:
     )
 
 
-def _ask(url: str, question: Select[Any]) -> list[Row]:
+def _ask(url: str, question: Select[Any] | CompoundSelect[Any]) -> list[Row]:
     try:
         with engine_of(url).connect() as connection:
             rows = connection.execute(question).mappings().all()
     except DBAPIError as e:
-        raise ReadModelMissing(f"read model {make_url(url).render_as_string()}: {e.orig}; start the desk: `ember up`") from e
+        raise ReadModelMissing(
+            f"read model {make_url(url).render_as_string()}: {e.orig}; start the desk: `ember up`"
+        ) from e
     return [_plain(row) for row in rows]
 
 
@@ -84,7 +85,9 @@ def desk(url: str, market: str, stale_after_s: float) -> Desk:
     written = _ask(url, select(func.max(model.offsets.c.ts_written).label("ts_written")))
     ts_written: int | None = written[0]["ts_written"] if written else None
     age_s = None if ts_written is None else max(0.0, (time.time_ns() - ts_written) / NANOS)
-    account = select(model.equity).where(model.equity.c.market == market).order_by(model.equity.c.ts_event.desc()).limit(1)
+    account = (
+        select(model.equity).where(model.equity.c.market == market).order_by(model.equity.c.ts_event.desc()).limit(1)
+    )
     return Desk(
         market=market,
         running=age_s is not None and age_s <= stale_after_s,
@@ -183,7 +186,9 @@ def closed_positions(url: str, market: str, limit: int) -> list[Row]:
 def orders(url: str, market: str, limit: int, symbol: str | None = None) -> list[Row]:
     """Orders, denied attempts among them, the newest first."""
     table = model.orders
-    question = select(table).where(table.c.market == market).order_by(table.c.ts_created.desc(), table.c.client_order_id)
+    question = (
+        select(table).where(table.c.market == market).order_by(table.c.ts_created.desc(), table.c.client_order_id)
+    )
     return _ask(url, question.limit(limit) if symbol is None else question.where(table.c.symbol == symbol).limit(limit))
 
 
@@ -203,7 +208,9 @@ def equity_curve(url: str, market: str, points: int) -> list[Row]:
         .where(table.c.market == market)
         .subquery()
     )
-    count = _ask(url, select(func.count().label("count")).select_from(table).where(table.c.market == market))[0]["count"]
+    count = _ask(url, select(func.count().label("count")).select_from(table).where(table.c.market == market))[0][
+        "count"
+    ]
     step = max(1, count // points)
     return _ask(url, select(numbered).where((numbered.c.back - 1) % step == 0).order_by(numbered.c.ts_event))
 
@@ -243,36 +250,10 @@ def symbols(url: str, market: str) -> list[str]:
 
 @st.cache_resource(ttl=LIVE_S, show_spinner=False, max_entries=64)
 def newest_bars(url: str, market: str, symbol: str, interval: str, limit: int) -> list[Row]:
-    """The newest bars of one coin, oldest first, the forming one last.
-
-    Forming bars above a minute are put together from the minutes stored so far: the read model keeps minutes only.
-    """
+    """The newest bars of one coin, oldest first, the forming one last."""
     table = model.bars
-    of_coin = select(table).where(table.c.market == market, table.c.symbol == symbol)
-    rows = _ask(url, of_coin.where(table.c.interval == interval).order_by(table.c.ts_open.desc()).limit(limit))[::-1]
-    if interval == "1m":
-        return rows
-    after = rows[-1]["ts_open"] + (INTERVAL_S[interval] * NANOS if rows[-1]["closed"] else 0) if rows else 0
-    minutes = _ask(url, of_coin.where(table.c.interval == "1m", table.c.ts_open >= after).order_by(table.c.ts_open))
-    formed = [row for row in rows if row["ts_open"] < after]
-    return (formed + _gathered(minutes, INTERVAL_S[interval] * NANOS, interval))[-limit:]
-
-
-def _gathered(minutes: list[Row], length: int, interval: str) -> list[Row]:
-    bars: list[Row] = []
-    for minute in minutes:
-        ts_open = minute["ts_open"] // length * length
-        if not bars or bars[-1]["ts_open"] != ts_open:
-            bars.append({**minute, "ts_open": ts_open, "interval": interval, "closed": False})
-            continue
-        bar = bars[-1]
-        bar["high"] = max(bar["high"], minute["high"])
-        bar["low"] = min(bar["low"], minute["low"])
-        bar["close"] = minute["close"]
-        for sum_of in ("volume", "quote_volume", "trades"):
-            bar[sum_of] += minute[sum_of]
-        bar["sequence"] = max(bar["sequence"], minute["sequence"])
-    return bars
+    question = select(table).where(table.c.market == market, table.c.symbol == symbol, table.c.interval == interval)
+    return _ask(url, question.order_by(table.c.ts_open.desc()).limit(limit))[::-1]
 
 
 @st.cache_resource(ttl=LIVE_S, show_spinner=False, max_entries=64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cockpit import formats
 from cockpit.card import SCORES
-from cockpit.panel import Block, Cell, bar_cell, cell, column, feed, pill_cell, table
+from cockpit.panel import Block, Cell, bar_cell, cell, column, feed, link_cell, pill_cell, table
 from cockpit.queries import Row
 from cockpit.reading import STAGE_TONES, reason_text, spelled, tone_of
 from cockpit.strings import word
@@ -15,15 +15,14 @@ def ranking_table(
 ) -> Block:
     """Hottest first; a click chooses the coin."""
     columns = [
-        column(word("rank"), align="left"),
+        column(word("rank"), align="left", wide=2),
         column(word("coin"), align="left"),
         column(word("stage"), align="left", wide=3),
         column(word("heat"), tip=word("heat_tip"), align="center"),
-        column(word("scores"), align="center", narrow=True, tip=" · ".join(word(f"{name}_score_long") for name in SCORES)),
-        *[
-            column(word(f"{name}_score"), align="center", wide=4, tip=_score_tip(name, weights))
-            for name in SCORES
-        ],
+        column(
+            word("scores"), align="center", narrow=True, tip=" · ".join(word(f"{name}_score_long") for name in SCORES)
+        ),
+        *[column(word(f"{name}_score"), align="center", wide=4, tip=_score_tip(name, weights)) for name in SCORES],
         column(word("heat_line"), align="left", wide=5),
         column(word("price")),
         column(word("change_1m"), wide=3),
@@ -49,7 +48,7 @@ def _cells(row: Row, line: list[float], zone: str) -> list[Cell]:
     scores = [row[f"{name}_score"] for name in SCORES]
     return [
         cell(str(row["rank"]), tone="muted"),
-        cell(row["symbol"], tone="strong", tip=row["group"]),
+        link_cell(row["symbol"], row["symbol"], tone="strong", tip=word("open_chart")),
         pill_cell(word(row["stage"]), stage_tone, stage_tip),
         bar_cell(formats.number(row["heat"], 0), row["heat"] / 100.0, look="heat"),
         {"six": [round(score / 100.0, 2) for score in scores], "tip": " · ".join(formats.number(s, 0) for s in scores)},
@@ -94,11 +93,17 @@ def _happening(row: Row, zone: str) -> dict[str, str]:
             value=formats.figure(body["value"]),
             score=formats.number(body["score"], 1),
         )
-    elif kind == "stage_changed":
+    elif kind == "stage":
         tone = {"hot": "accent", "out": "muted", "cooling": "muted"}.get(body["stage"], "calm")
         change = word("stage_change", previous=word(body["previous"]), stage=word(body["stage"]))
         what = f"{change} · {reason_text(body['reason'])}"
     else:
         what = spelled(kind)
     ts_event = row["ts_event"]
-    return {"when": formats.clock(ts_event, zone), "tip": formats.utc(ts_event), "who": row["symbol"], "tone": tone, "what": what}
+    return {
+        "when": formats.clock(ts_event, zone),
+        "tip": formats.utc(ts_event),
+        "who": row["symbol"],
+        "tone": tone,
+        "what": what,
+    }

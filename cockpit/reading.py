@@ -63,5 +63,3 @@ def spelled(name: str) -> str:
 def status_text(status: str) -> str:
     """An order's status as a word."""
     return word(f"st_{status}") if f"st_{status}" in WORDS else status
-
-

@@ -1,7 +1,7 @@
 """The cockpit's web server: Streamlit on loopback, nothing sent home, our own scripts and styles served beside it.
 
-    serve(settings)                         blocks until SIGTERM or Ctrl-C
-    python -m cockpit.serve --settings F    the same as a process of its own
+serve(settings)                         blocks until SIGTERM or Ctrl-C
+python -m cockpit.serve --settings F    the same as a process of its own
 """
 
 from __future__ import annotations

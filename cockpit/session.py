@@ -8,6 +8,7 @@ from cockpit import queries
 from cockpit.context import settings
 
 COIN = "coin_chosen"
+_OPENED = "coin_opened"
 
 
 def zone() -> str:
@@ -30,6 +31,17 @@ def market() -> str:
 def choose_coin(symbol: str) -> None:
     """Look at this coin from now on."""
     st.session_state[COIN] = symbol
+
+
+def open_coin(symbol: str) -> None:
+    """Look at this coin, on its own page: the page is changed where `opened` is asked."""
+    choose_coin(symbol)
+    st.session_state[_OPENED] = True
+
+
+def opened() -> bool:
+    """Whether a coin's page was asked for since the last question."""
+    return bool(st.session_state.pop(_OPENED, False))
 
 
 def coin() -> str | None:

@@ -27,7 +27,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "paused": ("Paused", "已暂停"),
     "not_running": ("Not running", "未运行"),
     "no_data": ("No data yet", "尚无数据"),
-    "start_desk": ("Start the desk with `ember up`; this page fills by itself.", "用 `ember up` 启动交易台, 页面会自动显示。"),
+    "start_desk": (
+        "Start the desk with `ember up`; this page fills by itself.",
+        "用 `ember up` 启动交易台, 页面会自动显示。",
+    ),
     "last_written": ("Nothing new since {at}. What you see is old.", "自 {at} 起没有新数据, 所见均为旧数据。"),
     "all_clear": ("All checks pass", "所有检查通过"),
     "closing_only": ("closing goes on, nothing opens", "只平仓, 不开仓"),
@@ -47,6 +50,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "live": ("LIVE", "实盘"),
     "live_tip": ("Orders go to the exchange with real money", "订单以真实资金发往交易所"),
     # ranking
+    "ranking": ("Ranking", "排名"),
+    "decision": ("Decision", "决策"),
     "rank": ("#", "#"),
     "heat": ("Heat", "热度"),
     "heat_tip": ("0 to 100, the weighted sum of the six scores", "0 到 100, 六项得分的加权和"),
@@ -84,7 +89,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "heat_line": ("Heat, 15 min", "热度 15分"),
     "filtered": ("filtered out: {why}", "被过滤: {why}"),
     "universe": ("{count} coins watched · ranking of {at}", "监控 {count} 个币 · {at} 的排名"),
-    "no_ranking": ("No coin is ranked yet. The desk warms up for a minute after its start.", "尚无排名, 启动后需预热约一分钟。"),
+    "no_ranking": (
+        "No coin is ranked yet. The desk warms up for a minute after its start.",
+        "尚无排名, 启动后需预热约一分钟。",
+    ),
     "happenings": ("What just happened", "刚刚发生"),
     "no_happenings": ("Nothing left its usual range yet.", "尚无异常。"),
     "alarm": ("heating up, score {score} over {threshold}", "升温, 得分 {score}, 阈值 {threshold}"),
@@ -120,7 +128,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "假定往返成本, 基点: 单边手续费 {fee}, 价差 {spread}, 滑点 {slippage}",
     ),
     "valid_until": ("Valid until", "有效至"),
-    "versions": ("model {model} · data {data} · settings {settings} · git {git}", "模型 {model} · 数据 {data} · 设置 {settings} · git {git}"),
+    "versions": (
+        "model {model} · data {data} · settings {settings} · git {git}",
+        "模型 {model} · 数据 {data} · 设置 {settings} · git {git}",
+    ),
     "newest_decision": ("Last decision", "最近决策"),
     "no_signal": ("Not evaluated yet", "尚未评估"),
     "no_signal_why": (
@@ -128,7 +139,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "只评估池中的币, 每秒一次。此币不在池中, 或交易台仍在预热。",
     ),
     "shadow": ("shadow", "影子"),
-    "open_chart": ("Open chart", "打开图表"),
+    "open_chart": ("Open chart →", "打开图表 →"),
     # coin
     "choose_coin": ("Coin", "币种"),
     "interval": ("Bars", "周期"),

@@ -176,7 +176,7 @@ class Gathered:
             "market": fact.market, "ts_event": fact.ts_event, "equity": fact.equity, "cash": fact.cash,
             "exposure": fact.exposure,
             "realised_pnl": fact.realised_pnl, "unrealised_pnl": fact.unrealised_pnl, "drawdown": fact.drawdown,
-            "day_pnl": fact.day_pnl, "open_positions": fact.open_positions,
+            "day_pnl": fact.day_pnl, "open_positions": fact.open_positions, "account": fact.account,
         }  # fmt: skip
 
     def _engine(self, fact: facts.EngineState, body: bytes) -> None:

@@ -93,6 +93,11 @@ class Stats extends Rebuilt {
   }
 }
 
+class Heading extends Rebuilt {
+  constructor(panel) { super(panel, "heading"); }
+  parts(data) { return [tip(element("span", "text", data.text), data.tip), element("span", "note", data.note ?? "")]; }
+}
+
 class Notice extends Rebuilt {
   constructor(panel) { super(panel, "notice"); }
   parts(data) { return [element("b", "", data.title), document.createTextNode(data.text ?? "")]; }
@@ -103,10 +108,10 @@ class Card extends Rebuilt {
   parts(data) {
     const parts = [];
     const head = element("div", "head");
-    head.append(element("span", "title", data.title));
+    if (data.title) head.append(element("span", "title", data.title));
     if (data.action) head.append(tip(element("span", "action " + (data.action.tone ?? "muted"), data.action.text), data.action.tip));
     if (data.at) head.append(tip(element("span", "at", data.at.text), data.at.tip));
-    parts.push(head);
+    if (head.childElementCount) parts.push(head);
     for (const section of data.sections ?? []) {
       const box = element("div", "section");
       if (section.label) box.append(tip(element("div", "label", section.label), section.tip));
@@ -201,6 +206,8 @@ class Table {
     this.body.addEventListener("pointerenter", () => { this.held = true; });
     this.body.addEventListener("pointerleave", () => { this.held = false; if (this.data) this.draw(this.data); });
     const pick = (event) => {
+      const link = event.target.closest("[data-link]");
+      if (link) { this.panel.send("open", link.dataset.link); return; }
       const row = event.target.closest("tr[data-key]");
       if (row && this.data.pick) {
         for (const other of this.rows.values()) other.node.classList.toggle("chosen", other.node === row);
@@ -289,6 +296,11 @@ class Table {
     } else {
       node.className = [classes, cell.tone ?? ""].join(" ").trim();
       node.replaceChildren(document.createTextNode(cell.text));
+      if (cell.link) {
+        const link = element("span", "link", cell.text);
+        link.dataset.link = cell.link;
+        node.replaceChildren(link);
+      }
       if (cell.sub) node.append(element("span", "sub", cell.sub));
     }
   }
@@ -306,4 +318,4 @@ function spark(values) {
   return svg;
 }
 
-const KINDS = { strip: Strip, stats: Stats, notice: Notice, card: Card, feed: Feed, life: Life, table: Table };
+const KINDS = { strip: Strip, heading: Heading, stats: Stats, notice: Notice, card: Card, feed: Feed, life: Life, table: Table };

@@ -48,13 +48,15 @@ def account() -> None:
                     ),
                     panel.item(word("exposure"), formats.money(row.get("exposure")), tip=word("exposure_tip")),
                     panel.item(word("cash"), formats.money(row.get("cash"))),
-                    panel.item(word("drawdown"), formats.percent(row.get("drawdown")).lstrip("+"), tip=word("drawdown_tip")),
+                    panel.item(
+                        word("drawdown"), formats.percent(row.get("drawdown")).lstrip("+"), tip=word("drawdown_tip")
+                    ),
                 ]
-            )
+            ),
+            panel.heading(word("positions")),
+            ledger.positions_table(queries.open_positions(url, market), zone),
         ],
     )
-    st.caption(word("positions"))
-    panel.draw("positions", [ledger.positions_table(queries.open_positions(url, market), zone)])
 
 
 @st.fragment(run_every=15.0)
@@ -64,7 +66,7 @@ def curve() -> None:
         rows = queries.equity_curve(session.url(), session.market(), POINTS)
     except ReadModelMissing:
         return
-    st.caption(word("pnl_curve"))
+    panel.draw("curve_heading", [panel.heading(word("pnl_curve"))])
     if len(rows) < 2:
         panel.draw("no_curve", [panel.notice(word("no_curve"))])
         return
@@ -101,21 +103,20 @@ def orders() -> None:
     chosen = st.session_state.get("order_chosen")
     left, right = st.columns([0.62, 0.38], gap="small")
     with left:
-        st.caption(word("orders"))
-        panel.draw(
-            "orders", [ledger.orders_table(listed, zone, ORDERS_PX, chosen, pick=True)], on_pick=_choose_order
-        )
+        table = ledger.orders_table(listed, zone, ORDERS_PX, chosen, pick=True)
+        panel.draw("orders", [panel.heading(word("orders")), table], on_pick=_choose_order)
     with right:
-        st.caption(word("life"))
         events = queries.order_events(url, chosen) if chosen else []
-        if events:
-            body = events[-1]["body"]
-            title = f"{body['symbol']} · {word(body['side'])}"
-            panel.draw("life", [{"kind": "card", "title": title, "sections": []}, ledger.order_life(events, zone)])
-        else:
-            panel.draw("life", [panel.notice(word("choose_order"))])
-        st.caption(word("closed_positions"))
-        panel.draw("closed", [ledger.closed_table(queries.closed_positions(url, market, 50), zone, CLOSED_PX)])
+        closed = queries.closed_positions(url, market, 50)
+        panel.draw(
+            "life",
+            [
+                panel.heading(word("life"), events[-1]["symbol"] if events else ""),
+                ledger.order_life(events, zone) if events else panel.notice(word("choose_order")),
+                panel.heading(word("closed_positions")),
+                ledger.closed_table(closed, zone, CLOSED_PX),
+            ],
+        )
 
 
 def _choose_order(client_order_id: str) -> None:

@@ -25,16 +25,22 @@ def chart() -> None:
     with left:
         interval = st.session_state.get("interval") or kline.INTERVALS[0]
         kline.kline(url, market, symbol, interval, kline.position_lines(position), zone)
+        blocks = []
         if position is not None:
-            panel.draw("held", [ledger.positions_table([position], zone)])
-        st.caption(word("orders_of", symbol=symbol))
-        panel.draw("coin_orders", [ledger.orders_table(queries.orders(url, market, 50, symbol), zone, ORDERS_PX)])
-        st.caption(word("decisions_of", symbol=symbol))
-        panel.draw("coin_decisions", [ledger.decisions_table(queries.decisions(url, market, 50, symbol), zone, ORDERS_PX)])
+            blocks += [panel.heading(word("position_of")), ledger.positions_table([position], zone)]
+        blocks += [
+            panel.heading(word("orders_of", symbol=symbol)),
+            ledger.orders_table(queries.orders(url, market, 50, symbol), zone, ORDERS_PX),
+            panel.heading(word("decisions_of", symbol=symbol)),
+            ledger.decisions_table(queries.decisions(url, market, 50, symbol), zone, ORDERS_PX),
+        ]
+        panel.draw("done", blocks)
     with right:
         signals = queries.signals(url, market, symbol)
         decisions = queries.decisions(url, market, 1, symbol)
-        blocks = [card.decision_card(symbol, signals[0] if signals else None, decisions[0] if decisions else None, zone)]
+        blocks = [
+            card.decision_card(symbol, signals[0] if signals else None, decisions[0] if decisions else None, zone)
+        ]
         ranked = queries.candidate(url, market, symbol)
         of_snapshot = queries.snapshot(url, market)
         if ranked is not None:

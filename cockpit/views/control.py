@@ -21,7 +21,7 @@ FEED_PX = 260
 
 def controls() -> None:
     """The buttons, outside any live part: a click is never lost to a redraw."""
-    st.caption(word("controls"))
+    panel.draw("controls_heading", [panel.heading(word("controls"))])
     if not access.is_unlocked(st.session_state):
         st.write(f"**{word('locked')}**")
         login_form("control")
@@ -37,10 +37,15 @@ def controls() -> None:
     except ReadModelMissing:
         held = []
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        symbol = st.selectbox(word("close_one"), held, key="close_one_box", placeholder=word("close_one_none"), index=0 if held else None)
-        if st.button(
-            word("close_one_do", symbol=symbol or ""), key="close_one", disabled=symbol is None, width="content"
-        ) and symbol is not None:
+        symbol = st.selectbox(
+            word("close_one"), held, key="close_one_box", placeholder=word("close_one_none"), index=0 if held else None
+        )
+        if (
+            st.button(
+                word("close_one_do", symbol=symbol or ""), key="close_one", disabled=symbol is None, width="content"
+            )
+            and symbol is not None
+        ):
             _send(lambda: commands.close_position(chosen, market, author, symbol), word("close_one_do", symbol=symbol))
     minutes = formats.number(access.minutes_left(st.session_state), 0)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
@@ -65,10 +70,8 @@ def _send(send: Callable[[], str], name: str) -> None:
 @live
 def history() -> None:
     """Commands so far."""
-    st.caption(word("history"))
-    panel.draw(
-        "history", [ledger.commands_table(queries.commands(session.url(), 50), session.zone(), HISTORY_PX)]
-    )
+    table = ledger.commands_table(queries.commands(session.url(), 50), session.zone(), HISTORY_PX)
+    panel.draw("history", [panel.heading(word("history")), table])
 
 
 @live
@@ -76,26 +79,31 @@ def health() -> None:
     """Lag, skew, cycles, counters, alerts, and what could not be read."""
     url, market, zone = session.url(), session.market(), session.zone()
     desk = queries.desk(url, market, settings().cockpit.stale_after_s)
-    st.caption(word("health"))
+    blocks = [panel.heading(word("health"))]
     if desk.engine is not None:
         body = desk.engine["body"]
         items = [
             panel.item(word("feed_lag"), f"{formats.number(body['feed_lag_ms'], 0)} ms", tip=word("feed_lag_tip")),
-            panel.item(word("clock_skew"), f"{formats.number(body['clock_skew_ms'], 0)} ms", tip=word("clock_skew_tip")),
-            panel.item(word("clean_cycles"), f"{body['clean_cycles']} / {body['needed_cycles']}", tip=word("clean_cycles_tip")),
             panel.item(
-                word("state_since"), formats.day_clock(desk.engine["since"], zone), tip=formats.utc(desk.engine["since"])
+                word("clock_skew"), f"{formats.number(body['clock_skew_ms'], 0)} ms", tip=word("clock_skew_tip")
+            ),
+            panel.item(
+                word("clean_cycles"), f"{body['clean_cycles']} / {body['needed_cycles']}", tip=word("clean_cycles_tip")
+            ),
+            panel.item(
+                word("state_since"),
+                formats.day_clock(desk.engine["since"], zone),
+                tip=formats.utc(desk.engine["since"]),
             ),
         ]
         counters = [
             panel.item(name.replace("_", " "), formats.compact(float(value)), tip=f"{value:,}")
             for name, value in sorted(body["counters"].items())
         ]
-        blocks = [panel.stats(items)]
+        blocks.append(panel.stats(items))
         if counters:
-            blocks.append({"kind": "card", "title": word("counted"), "sections": [{"kind": "grid", "items": counters}]})
-        panel.draw("health", blocks)
-    st.caption(word("alerts"))
+            section = {"kind": "grid", "label": word("counted"), "items": counters}
+            blocks.append({"kind": "card", "title": "", "sections": [section]})
     entries = [
         {
             "when": formats.clock(row["ts_event"], zone),
@@ -106,8 +114,6 @@ def health() -> None:
         }
         for row in queries.alerts(url, market, 50)
     ]
-    panel.draw("alerts", [panel.feed(entries, empty=word("no_alerts"), height=FEED_PX)])
-    st.caption(word("dead_letters"))
     letters = [
         (
             f"{row['source']}/{row['reason']}",
@@ -127,7 +133,13 @@ def health() -> None:
         panel.column(word("count")),
         panel.column(word("latest"), wide=2),
     ]
-    panel.draw("dead_letters", [panel.table(columns, letters, empty=word("no_dead_letters"), height=FEED_PX)])
+    blocks += [
+        panel.heading(word("alerts")),
+        panel.feed(entries, empty=word("no_alerts"), height=FEED_PX),
+        panel.heading(word("dead_letters")),
+        panel.table(columns, letters, empty=word("no_dead_letters"), height=FEED_PX),
+    ]
+    panel.draw("health", blocks)
 
 
 st.subheader(word("control_question"), anchor=False)

@@ -21,27 +21,33 @@ def rankings() -> None:
     of_snapshot = queries.snapshot(url, market)
     weights = of_snapshot["weights"] if of_snapshot else {}
     chosen = session.coin()
+    note = ""
+    if of_snapshot:
+        at = formats.clock(of_snapshot["ts_event"], zone)
+        note = word("universe", count=of_snapshot["universe"], at=at)
     left, right = st.columns([0.7, 0.3], gap="small")
     with left:
-        if of_snapshot:
-            at = formats.clock(of_snapshot["ts_event"], zone)
-            st.caption(word("universe", count=of_snapshot["universe"], at=at))
         lines = queries.heat_lines(url, market, LINE_S)
         panel.draw(
             "ranking",
-            [ranking.ranking_table(rows, lines, weights, chosen, zone)],
+            [panel.heading(word("ranking"), note), ranking.ranking_table(rows, lines, weights, chosen, zone)],
             on_pick=session.choose_coin,
+            on_open=session.open_coin,
         )
+        if session.opened():
+            st.switch_page("views/coin.py")
     with right:
+        blocks = []
         if chosen:
             signals = queries.signals(url, market, chosen)
             decisions = queries.decisions(url, market, 1, chosen)
-            panel.draw(
-                "card",
-                [card.decision_card(chosen, signals[0] if signals else None, decisions[0] if decisions else None, zone)],
-            )
-        st.caption(word("happenings"))
-        panel.draw("happenings", [ranking.happenings_feed(queries.happenings(url, market, 40), zone, FEED_PX)])
+            blocks = [
+                panel.heading(word("decision"), chosen),
+                card.decision_card(chosen, signals[0] if signals else None, decisions[0] if decisions else None, zone),
+            ]
+        happened = queries.happenings(url, market, 40)
+        blocks += [panel.heading(word("happenings")), ranking.happenings_feed(happened, zone, FEED_PX)]
+        panel.draw("aside", blocks)
 
 
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from sqlalchemy import Connection, Engine, Table, create_engine, delete, event, select, update
 from sqlalchemy.dialects.sqlite import insert
@@ -22,6 +22,9 @@ from sqlalchemy.dialects.sqlite import insert
 from contracts import facts
 from contracts import read_model as model
 from contracts.reasons import Reason
+
+State: TypeAlias = Literal["tradeable", "degraded", "blocked"]
+Severity: TypeAlias = Literal["info", "warning", "critical"]
 
 NANOS = 1_000_000_000
 MARKET = "binance.spot"
@@ -37,6 +40,7 @@ PRICES = (
 FILTERS = ("min_volume", "spread")
 WEIGHTS = {"volume": 0.25, "momentum": 0.25, "volatility": 0.2, "liquidity": 0.1, "social": 0.1, "novelty": 0.1}
 HISTORY_MINUTES = 600
+INTERVALS = (("1m", 1), ("5m", 5), ("15m", 15))
 
 
 class Seeding:
@@ -49,7 +53,7 @@ class Seeding:
         self.engine = engine(url)
         self.prices = dict(zip(SYMBOLS, PRICES, strict=True))
         self.heat = {symbol: max(4.0, 88.0 - 3.1 * i) for i, symbol in enumerate(SYMBOLS)}
-        self.forming: dict[str, list[float]] = {}
+        self.forming: dict[tuple[str, str], list[float]] = {}
         self.entries: dict[str, tuple[float, float]] = {}
 
     def first(self) -> None:
@@ -59,7 +63,9 @@ class Seeding:
             for symbol in SYMBOLS[:12]:
                 self._history(connection, symbol)
             for back in range(HISTORY_MINUTES, 0, -1):
-                self._equity(connection, self.now - back * 60 * NANOS, 10_000 + 90 * math.sin(back / 55) + (600 - back) * 0.21)
+                self._equity(
+                    connection, self.now - back * 60 * NANOS, 10_000 + 90 * math.sin(back / 55) + (600 - back) * 0.21
+                )
             for back in range(60, 0, -1):
                 for symbol in SYMBOLS:
                     self._heat_point(connection, symbol, self.now - back * 15 * NANOS)
@@ -87,11 +93,15 @@ class Seeding:
             for symbol in SYMBOLS:
                 self._signal(connection, symbol)
             self._marks(connection)
-            self._equity(connection, now, 10_126 + 12 * math.sin(now / NANOS / 40))
+            self._equity(connection, now, 10_126 + 2 * math.sin(now / NANOS / 40))
             self._engine(connection, "tradeable")
             if self.random.random() < 0.08:
                 self._happening(connection, now, self.random.randrange(1000))
-            put(connection, model.offsets, {"topic": "bar.v1", "partition": 0, "offset": self.sequence, "ts_written": now})
+            put(
+                connection,
+                model.offsets,
+                {"topic": "bar.v1", "partition": 0, "offset": self.sequence, "ts_written": now},
+            )
 
     # --- market ---
 
@@ -132,13 +142,20 @@ class Seeding:
     def _heat_point(self, connection: Connection, symbol: str, at: int) -> None:
         wave = 12 * math.sin(at / NANOS / 120 + SYMBOLS.index(symbol))
         heat = min(99.0, max(1.0, self.heat[symbol] - 8 + wave))
-        row = {"market": MARKET, "symbol": symbol, "ts_event": at, "heat": heat, "rank": 1, "price": self.prices[symbol]}
+        row = {
+            "market": MARKET,
+            "symbol": symbol,
+            "ts_event": at,
+            "heat": heat,
+            "rank": 1,
+            "price": self.prices[symbol],
+        }
         put(connection, model.heat_history, row)
 
     def _history(self, connection: Connection, symbol: str) -> None:
         minute = self.now // (60 * NANOS) * 60 * NANOS
         level = self.prices[symbol] * 0.94
-        rows = []
+        rows: list[tuple[float, ...]] = []
         for back in range(HISTORY_MINUTES, 0, -1):
             ts_open = minute - back * 60 * NANOS
             surge = 3.5 if back < 40 else 1.0
@@ -149,31 +166,36 @@ class Seeding:
             volume = 9000 * surge * math.exp(self.random.gauss(0, 0.6)) / self.prices[symbol]
             rows.append((ts_open, opened, high, low, level, volume))
         self.prices[symbol] = level
-        for interval, minutes in (("1m", 1), ("5m", 5), ("15m", 15)):
-            for bar in gathered(rows, minutes, minute):
-                self._bar(connection, symbol, interval, bar, closed=True)
+        bars = [
+            self._bar_row(symbol, interval, bar, closed=True)
+            for interval, minutes in INTERVALS
+            for bar in gathered(rows, minutes, minute)
+        ]
+        connection.execute(insert(model.bars), bars)
 
-    def _bar(self, connection: Connection, symbol: str, interval: str, bar: tuple[float, ...], *, closed: bool) -> None:
+    def _bar_row(self, symbol: str, interval: str, bar: tuple[float, ...], *, closed: bool) -> dict[str, Any]:
         self.sequence += 1
         ts_open, opened, high, low, close, volume = bar
-        row = {
+        return {
             "market": MARKET, "symbol": symbol, "interval": interval, "ts_open": int(ts_open), "closed": closed, "open": opened,
             "high": high, "low": low, "close": close, "volume": volume, "quote_volume": volume * close, "trades": 120,
             "sequence": self.sequence,
         }  # fmt: skip
-        put(connection, model.bars, row)
 
     def _forming_bar(self, connection: Connection, symbol: str) -> None:
-        minute = self.now // (60 * NANOS) * 60 * NANOS
         price = self.prices[symbol]
-        bar = self.forming.get(symbol)
-        if bar is None or bar[0] != minute:
-            if bar is not None:
-                self._bar(connection, symbol, "1m", tuple(bar), closed=True)
-            bar = self.forming[symbol] = [minute, price, price, price, price, 0.0]
-        bar[2], bar[3], bar[4] = max(bar[2], price), min(bar[3], price), price
-        bar[5] += 400 / price * self.random.random()
-        self._bar(connection, symbol, "1m", tuple(bar), closed=False)
+        traded = 400 / price * self.random.random()
+        for interval, minutes in INTERVALS:
+            length = minutes * 60 * NANOS
+            ts_open = self.now // length * length
+            bar = self.forming.get((symbol, interval))
+            if bar is None or bar[0] != ts_open:
+                if bar is not None:
+                    put(connection, model.bars, self._bar_row(symbol, interval, tuple(bar), closed=True))
+                bar = self.forming[symbol, interval] = [ts_open, price, price, price, price, 0.0]
+            bar[2], bar[3], bar[4] = max(bar[2], price), min(bar[3], price), price
+            bar[5] += traded
+            put(connection, model.bars, self._bar_row(symbol, interval, tuple(bar), closed=False))
 
     # --- decisions and orders ---
 
@@ -237,7 +259,9 @@ class Seeding:
             left = entry * (0.98 if exit_reason == "STOP_LOSS" else 1.021)
             gain = (left - entry) * quantity - 1.0
             leave = at + 12 * 60 * NANOS
-            self._order(connection, symbol, leave, decision_id, position_id, "sell", exit_reason, quantity, left, parts=1)
+            self._order(
+                connection, symbol, leave, decision_id, position_id, "sell", exit_reason, quantity, left, parts=1
+            )
         else:
             self.entries[symbol] = (entry, quantity)
         self._position(connection, symbol, position_id, decision_id, at, entry, quantity, gain, exit_reason)
@@ -281,17 +305,20 @@ class Seeding:
         with self.engine.begin() as connection:
             price = self.prices[symbol]
             purpose = "entry" if side == "buy" else "TAKE_PROFIT"
-            self._order(connection, symbol, self.now, "decision", "position", side, purpose, 100 / price, price, parts=1)
+            self._order(
+                connection, symbol, self.now, "decision", "position", side, purpose, 100 / price, price, parts=1
+            )
 
     def _order(
         self, connection: Connection, symbol: str, at: int, decision_id: str, position_id: str, side: str, purpose: str,
         quantity: float, price: float, parts: int,
     ) -> None:  # fmt: skip
-        order_id = f"em-{abs(hash((symbol, at, side))) % 10**12:012d}" if False else f"em-{symbol}-{at // NANOS}-{side}"
-        common = {"client_order_id": order_id, "decision_id": decision_id, "position_id": position_id, "symbol": symbol}
+        order_id = f"em-{symbol}-{at // NANOS}-{side}"
+        common: dict[str, Any] = {"client_order_id": order_id, "decision_id": decision_id, "position_id": position_id}
+        common |= {"symbol": symbol, "side": side}
         whole = Decimal(str(round(quantity, 6)))
         attempt = facts.OrderAttempt(
-            **(self._common(f"{order_id}:attempt") | {"ts_event": at}), **common, side=side, order_type="market", quantity=whole,
+            **(self._common(f"{order_id}:attempt") | {"ts_event": at}), **common, order_type="market", quantity=whole,
             price=None, notional=Decimal(str(round(quantity * price, 2))), purpose=purpose, verdict="accepted", deny_reason="",
             context={},
         )  # fmt: skip
@@ -303,7 +330,7 @@ class Seeding:
             done += piece
             fee = piece * Decimal(str(round(price, 8))) / 1000
             result = facts.OrderResult(
-                **(self._common(f"{order_id}:{part}") | {"ts_event": at_part}), **common, venue_order_id="paper-1", side=side,
+                **(self._common(f"{order_id}:{part}") | {"ts_event": at_part}), **common, venue_order_id="paper-1",
                 purpose=purpose, status="closed" if part == parts else "partial", quantity=whole, filled_quantity=done,
                 average_price=Decimal(str(round(price, 8))), fill_price=Decimal(str(round(price, 8))), fill_quantity=piece, fee=fee,
                 fee_asset="USDT", liquidity="taker", slippage_bps=1.8, reason="", evidence="events.v1/0@1182733",
@@ -366,13 +393,13 @@ class Seeding:
         }  # fmt: skip
         put(connection, model.equity, row)
 
-    def set_engine(self, state: str, reasons: list[Reason], *, paused: bool = False) -> None:
+    def set_engine(self, state: State, reasons: list[Reason], *, paused: bool = False) -> None:
         """Put the engine into another state."""
         with self.engine.begin() as connection:
             self._engine(connection, state, reasons, paused=paused)
 
     def _engine(
-        self, connection: Connection, state: str, reasons: list[Reason] | None = None, *, paused: bool = False
+        self, connection: Connection, state: State, reasons: list[Reason] | None = None, *, paused: bool = False
     ) -> None:
         healthy = state == "tradeable"
         fact = facts.EngineState(
@@ -399,22 +426,39 @@ class Seeding:
         elif i % 3 == 1:
             kind = "anomaly"
             fact = facts.Anomaly(
-                **common, symbol=symbol, measure="volume_1m", value=48213.0, score=9.4, threshold=6.0, since=at, price=price
+                **common,
+                symbol=symbol,
+                measure="volume_1m",
+                value=48213.0,
+                score=9.4,
+                threshold=6.0,
+                since=at,
+                price=price,
             )
         else:
-            kind = "stage_changed"
+            kind = "stage"
             fact = facts.StageChanged(
-                **common, symbol=symbol, stage="hot", previous="watching", reason=Reason("HEAT_ABOVE", {"heat": 71.2}), heat=71.2
+                **common,
+                symbol=symbol,
+                stage="hot",
+                previous="watching",
+                reason=Reason("HEAT_ABOVE", {"heat": 71.2}),
+                heat=71.2,
             )
         row = {"id": fact.id, "market": MARKET, "symbol": symbol, "ts_event": at, "kind": kind}
         put(connection, model.happenings, {**row, "body": facts.encode_fact(fact)})
 
     def _alerts(self, connection: Connection) -> None:
-        for i, (severity, code, args) in enumerate(
-            (("info", "STARTED", {}), ("warning", "FEED_STALE", {"age_s": 92.0}), ("info", "FEED_BACK", {"after_s": 97.0}))
-        ):
+        alerts: list[tuple[Severity, str, dict[str, float | str]]] = [
+            ("info", "STARTED", {}),
+            ("warning", "FEED_STALE", {"age_s": 92.0}),
+            ("info", "FEED_BACK", {"after_s": 97.0}),
+        ]
+        for i, (severity, code, args) in enumerate(alerts):
             at = self.now - (3600 - i * 600) * NANOS
-            fact = facts.Alert(**(self._common(f"alert:{i}") | {"ts_event": at}), severity=severity, code=code, symbol="", args=args)
+            fact = facts.Alert(
+                **(self._common(f"alert:{i}") | {"ts_event": at}), severity=severity, code=code, symbol="", args=args
+            )
             row = {"id": fact.id, "market": MARKET, "symbol": "", "ts_event": at, "severity": severity, "code": code}
             put(connection, model.alerts, {**row, "body": facts.encode_fact(fact)})
 
@@ -422,7 +466,9 @@ class Seeding:
         for i, (command, ok, reason) in enumerate(
             (("pause_trading", True, ""), ("resume_trading", True, ""), ("close_position", False, "NO_POSITION"))
         ):
-            self._answer(connection, f"command-{i}", command, "cockpit:ana", self.now - (1800 - i * 300) * NANOS, ok, reason)
+            self._answer(
+                connection, f"command-{i}", command, "cockpit:ana", self.now - (1800 - i * 300) * NANOS, ok, reason
+            )
 
     def _answer(
         self, connection: Connection, command_id: str, command: str, author: str, at: int, ok: bool, reason: str
@@ -431,7 +477,14 @@ class Seeding:
             **(self._common(f"result:{command_id}") | {"ts_event": at}), command_id=command_id, command=command, author=author,
             ok=ok, reason=reason, detail={},
         )  # fmt: skip
-        row = {"command_id": command_id, "market": MARKET, "ts_event": at, "command": command, "author": author, "ok": ok}
+        row = {
+            "command_id": command_id,
+            "market": MARKET,
+            "ts_event": at,
+            "command": command,
+            "author": author,
+            "ok": ok,
+        }
         put(connection, model.commands, {**row, "reason": reason, "body": facts.encode_fact(fact)})
 
     def answer(self, command_id: str, command: str, author: str) -> None:
