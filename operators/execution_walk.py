@@ -39,6 +39,7 @@ NO_B1 = np.empty(0, dtype=np.bool_)
 NO_U1 = np.empty(0, dtype=np.uint8)
 scan: Callable[..., tuple[int, int, int, int, int]] = watch.scan  # called with the slice's columns in one go
 QUOTE = int(Kind.QUOTE)
+EVENT = int(Kind.EVENT)
 PRICED = frozenset((int(Kind.TRADE), QUOTE, int(Kind.TICKER)))
 INTERVALS = {"1s": 1, "1m": 60, "5m": 300, "15m": 900, "1h": 3600, "4h": 14_400, "1d": 86_400}
 
@@ -103,18 +104,28 @@ class Walk:
                 frame += 1
                 continue
             self._at_row(row)
-            if why == watch.AT_TIMER:
+            if why == watch.AT_TIMER and not self._is_bar(row):
                 self.desk.on_time(int(state.clock[columns.NOW]))
                 continue
             if why == watch.AT_TICK:
                 self._tick(row, symbol, code)
             else:
+                if why == watch.AT_TIMER:
+                    watch.count_event(state.clock, state.counts, int(ticks.offset[row]))
                 self._event(row)
             row += 1
         self._count_dead(columns.NEVER)
 
     def _decision_frame(self) -> int:
         return self._decisions[self._next].frame if self._next < len(self._decisions) else -1
+
+    def _is_bar(self, row: int) -> bool:
+        """Whether the row is a streamed bar: it tells of a time before what its arrival makes due."""
+        ticks = self._piece.ticks
+        if ticks.kind[row] != EVENT:
+            return False
+        event = self._piece.events[int(ticks.v0[row])]
+        return isinstance(event, Klines) and event.closed and event.origin == "stream"
 
     def _at_row(self, row: int) -> None:
         ticks = self._piece.ticks
@@ -207,9 +218,12 @@ class Walk:
                 touch = self._bar(symbol, path, ts_open, interval, volume)
                 code = int(exits.on_second(state.table, symbol, close, before, 0.0, np.nan, np.nan, ts_close))
                 self.desk.on_touch(touch, code, close)
+                self.desk.on_time(int(state.clock[columns.NOW]))
+                self.desk.on_touch(touch, 0, close)
             state.times[symbol, columns.EVENT_AT] = ts_close - 1
             state.times[symbol, columns.PRICE_AT] = state.clock[columns.NOW]
             state.table[symbol, [columns.PRICE, columns.MARK]] = close
+        self.desk.on_time(int(state.clock[columns.NOW]))
 
     def _close_before(self, symbol: str, ts_close: int, close: float) -> float:
         """The last bar's close at least 300 s back, NaN while there is none; notes this one."""
@@ -234,6 +248,7 @@ class Walk:
         scribe = self.scribe
         scribe.at(scribe.row, scribe.offset, ts_open)
         self.desk.sent_at = began
+        self.desk.arrive(now)
         self._bar_price(touch, path[0])
         scribe.at(scribe.row, scribe.offset, ts_open + interval)
         for start, end in pairwise(path[:3]):

@@ -193,17 +193,18 @@ class OrderDesk:
             if 0 < wanted < left and check_order(instrument, -held.side, left - wanted, mark, market_order=True):
                 wanted = left  # what stayed behind could not be sold by itself
         if wanted > 0:
-            held.tiered += wanted
-            self._exit(held, ExitReason.TAKE_PROFIT, wanted, tier=True)
+            held.tiered += self._exit(held, ExitReason.TAKE_PROFIT, wanted, tier=True)
         self._watch_position(held)
 
-    def _exit(self, held: Held, reason: ExitReason, quantity: Decimal, *, tier: bool = False) -> None:
-        """Send a market order against the position; a refusal of a whole close is tried again later, one of a tier
-        is dropped.
+    def _exit(self, held: Held, reason: ExitReason, quantity: Decimal, *, tier: bool = False) -> Decimal:
+        """Send market orders against the position; returns what was sent.
+
+        A refusal of a whole close is tried again later; what a tier could not sell is left to the next tier.
         """
         held.retry_at, held.retry_reason = columns.NEVER, ""
         instrument = self._state.instrument(held.symbol)
         most = instrument.market_max_quantity or instrument.max_quantity if instrument is not None else ZERO
+        sent = ZERO
         while quantity > 0:
             part = min(quantity, most) if most > 0 else quantity
             quantity -= part
@@ -221,9 +222,11 @@ class OrderDesk:
                     self._scribe.alert("warning", "EXIT_DENIED", held.symbol, {"reason": denied.value})
                 break
             held.committed += part
+            sent += part
             self._scribe.attempt(order, part * from_float(mark), "", {"mark": repr(mark)})
             self._submit(order, columns.NEVER)
         self._watch_position(held)
+        return sent
 
     def _exit_order(self, held: Held, reason: ExitReason, quantity: Decimal) -> Order:
         held.attempts += 1
@@ -254,13 +257,17 @@ class OrderDesk:
 
     def on_time(self, now: int) -> None:
         """Arrivals, expiries, holding times and second attempts that are due by `now`."""
-        self._apply(self._venue.on_time(self._book.venue, now, self._closed_columns()))
+        self.arrive(now)
         for held in list(self._book.positions.values()):
             if now >= held.retry_at:
                 self._close(held, ExitReason(held.retry_reason))
             elif now >= held.close_at and not self._all_committed(held):
                 self._close(held, ExitReason.MAX_HOLDING_TIME)
         self.refresh()
+
+    def arrive(self, now: int) -> None:
+        """Arrivals and expiries of orders that are due by `now`."""
+        self._apply(self._venue.on_time(self._book.venue, now, self._closed_columns()))
 
     def on_touch(self, touch: Touch, code: int, price: float) -> None:
         """A tick: fills of what is there, then the exit that the kernel found, which may fill on the same tick if
@@ -275,8 +282,7 @@ class OrderDesk:
             else:
                 self._close(held, reason)
         if any(not order.arrived and order.index == touch.index for order in self._book.venue.values()):
-            now = int(self._state.clock[columns.NOW])
-            self._apply(self._venue.on_time(self._book.venue, now, self._closed_columns()))
+            self.arrive(int(self._state.clock[columns.NOW]))
             if held is not None:
                 self._apply(self._venue.on_touch(self._book.venue, touch))
         self.refresh()

@@ -240,3 +240,10 @@ def scan(
     counts[_EVENT] += events
     counts[MESSAGES] += messages
     return why, row, f, s, code
+
+
+def count_event(clock: I8, counts: I8, offset: int) -> None:
+    """Count an event row that was taken before the kernel came to it."""
+    counts[_EVENT] += 1
+    counts[MESSAGES] += int(offset != clock[OFFSET])
+    clock[OFFSET] = offset

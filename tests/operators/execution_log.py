@@ -57,7 +57,13 @@ def desk(**changes: Any) -> DeskSettings:
 
 
 def packet(
-    second: float, action: str = "long", *, symbol: str = SYMBOL, price: float = 100.0, valid_s: float = 3.0, shadow: bool = False
+    second: float,
+    action: str = "long",
+    *,
+    symbol: str = SYMBOL,
+    price: float = 100.0,
+    valid_s: float = 3.0,
+    shadow: bool = False,
 ) -> DecisionPacket:
     """A decision generated `second` seconds after START."""
     ts = START + int(second * SECOND)
@@ -154,7 +160,10 @@ def chain(settings: DeskSettings, script: Script) -> list[Operator[Any]]:
 
 
 def play(
-    log: Sequence[tuple[float, bytes]], settings: DeskSettings | None = None, script: Script | None = None, cuts: Sequence[int] = ()
+    log: Sequence[tuple[float, bytes]],
+    settings: DeskSettings | None = None,
+    script: Script | None = None,
+    cuts: Sequence[int] = (),
 ) -> list[AnyFact]:
     """Facts of execution over messages given as (second, bytes); heartbeats are added each 250 ms until 3 s after the last."""
     settings = settings or desk()
@@ -181,7 +190,13 @@ def of(kind: type[Any], written: Sequence[AnyFact]) -> list[Any]:
 
 
 def rules(
-    symbol: str = SYMBOL, *, tick: str = "0.01", lot: str = "0.001", min_notional: str = "5", status: str = "TRADING", **more: str
+    symbol: str = SYMBOL,
+    *,
+    tick: str = "0.01",
+    lot: str = "0.001",
+    min_notional: str = "5",
+    status: str = "TRADING",
+    **more: str,
 ) -> bytes:
     """Trading rules of one symbol."""
     row = InstrumentRow(
@@ -197,6 +212,10 @@ def candle(second: int, ohlc: tuple[float, float, float, float], volume: float =
     ts_open = START + second * SECOND
     row = (ts_open, *ohlc, volume, volume * ohlc[3], 10, volume / 2)
     event = Klines(
-        ts_recv=ts_open + interval_s * SECOND, symbol=SYMBOL, interval=names[interval_s], rows=[row], origin="stream"  # type: ignore[arg-type]
+        ts_recv=ts_open + interval_s * SECOND,
+        symbol=SYMBOL,
+        interval=names[interval_s],
+        rows=[row],
+        origin="stream",  # type: ignore[arg-type]
     )
     return encode_event(event)

@@ -80,7 +80,9 @@ class Case(Strict, frozen=True, kw_only=True):
     settings: dict[str, Any] = {}
     instrument: dict[str, str] | None = None
     candle_s: Literal[1, 60, 300] = 60
-    candles: list[list[float]] = []  # time of opening, open, high, low, close, volume in base units (left out: no bound)
+    candles: list[
+        list[float]
+    ] = []  # time of opening, open, high, low, close, volume in base units (left out: no bound)
     ticks: list[Tick] = []
     heat: list[tuple[int, float]] = []
     consensus: list[tuple[int, float]] = []
@@ -231,7 +233,13 @@ def _tick_event(tick: Tick) -> events.Event:
     if tick.bid is None or tick.ask is None:
         raise ValueError(f"tick at {tick.time}: expected price, or bid and ask, or close")
     return events.Quote(
-        ts_recv=ts, ts_event=ts, symbol=SYMBOL, bid=tick.bid, ask=tick.ask, bid_size=tick.bid_size, ask_size=tick.ask_size
+        ts_recv=ts,
+        ts_event=ts,
+        symbol=SYMBOL,
+        bid=tick.bid,
+        ask=tick.ask,
+        bid_size=tick.bid_size,
+        ask_size=tick.ask_size,
     )
 
 

@@ -29,7 +29,11 @@ def test_decision_becomes_order_and_position_at_the_next_tick():
     fill = of(OrderResult, written)[-1]
     assert (fill.fill_price, fill.fill_quantity, fill.fee) == (Decimal("101"), Decimal("10"), Decimal("1.01"))
     position = of(Position, written)[0]
-    assert (position.status, position.average_entry, position.realised_pnl) == ("open", Decimal("101"), Decimal("-1.01"))
+    assert (position.status, position.average_entry, position.realised_pnl) == (
+        "open",
+        Decimal("101"),
+        Decimal("-1.01"),
+    )
     assert {f.trace_id for f in (attempt, fill, position)} == {packet(2).trace_id}
 
 
@@ -60,8 +64,12 @@ def busy_log() -> list[bytes]:
 
 
 def busy_settings(**paper: float) -> DeskSettings:
-    exits = ExitSettings(heat_faded_s=20.0, take_profit=((0.004, 0.4), (0.02, 0.6)), stop_loss=0.004, trailing_after=0.01)
-    own = msgspec.structs.replace(PLAIN, latency_ms=60, volume_share=0.2, slippage_bps=2.0, assumed_spread_bps=4.0, **paper)
+    exits = ExitSettings(
+        heat_faded_s=20.0, take_profit=((0.004, 0.4), (0.02, 0.6)), stop_loss=0.004, trailing_after=0.01
+    )
+    own = msgspec.structs.replace(
+        PLAIN, latency_ms=60, volume_share=0.2, slippage_bps=2.0, assumed_spread_bps=4.0, **paper
+    )
     entry = EntrySettings(cooldown_after_exit_s=30.0, cooldown_after_loss_s=30.0)
     return desk(exits=exits, paper=own, entry=entry)
 
