@@ -18,17 +18,16 @@ from bytewax.outputs import Sink
 
 from contracts.settings import Settings
 from contracts.settings.root import DeskSettings
+from flows.versions import versions
 from flows.wiring.steps import cut, step
 from operators.anomaly import AnomalyDetector
 from operators.candidates import Candidates
-from operators.anomaly import AnomalyDetector
-from operators.candidates import Candidates
 from operators.cut import Cut
+from operators.decide import Decide
 from operators.execute import Execute
 from operators.focus import Focus
 from operators.frame import Frame
 from operators.freshness import FreshnessGate
-from operators.heat import Heat
 from operators.heat import Heat
 from operators.state import Operator
 
@@ -44,10 +43,16 @@ def build(settings: Settings, source: Source[Any], facts: Sink[Any]) -> Dataflow
     anomalies = step("anomaly", fresh, of(AnomalyDetector))
     pooled = step("candidates", anomalies, of(Candidates))
     heated = step("heat", pooled, of(Heat))
-    executed = step("execute", heated, of(Execute))
+    decided = step("decide", heated, of(partial(Decide, versions=versions())))
+    executed = step("execute", decided, of(Execute))
     focused = step("focus", executed, of(Focus))
     op.output("facts", focused, facts)
     return flow
+
+
+def operators() -> tuple[Callable[[DeskSettings], Operator[Any]], ...]:
+    """The steps after the cut, in order: for whoever drives the desk without a dataflow (laws, profiles)."""
+    return (Frame, FreshnessGate, AnomalyDetector, Candidates, Heat, partial(Decide, versions=versions()), Execute, Focus)
 
 
 def cutter(settings: Settings, market: str) -> Cut:
