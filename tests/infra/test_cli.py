@@ -266,3 +266,11 @@ def test_preflight_as_json_and_its_status(
     captured = capsys.readouterr()
     assert captured.err == "preflight: broker failed\n"
     assert list(tmp_path.iterdir()) == [tmp_path / "far.yaml"]
+
+
+def test_every_command_has_its_line_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for line in command_lines():
+        words = " ".join(line)
+        table = [row for row in readme.splitlines() if row.startswith("| `ember ")]
+        assert any(all(word in row for word in line) for row in table), words
