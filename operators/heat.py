@@ -93,14 +93,15 @@ class Heat:
         scores: F4 = np.zeros((count, walking.SCORES, width), dtype=np.float32)
         total = np.zeros((count, width))
         top: I4 = np.full((count, self._own.top), -1, dtype=np.int32)
-        effective = np.zeros((count, walking.SCORES))
+        shares: list[dict[str, float]] = []
         universe: I8 = np.zeros(count, dtype=np.int64)
 
         def score(first: int, until: int) -> None:
             weights = self._weights.copy()
             if not state.mentioned:
                 weights[walking.SOCIAL] = 0.0
-            effective[first:until] = weights / weights.sum()
+            share = dict(zip(DIMENSIONS, np.round(weights / weights.sum(), 4).tolist(), strict=True))
+            shares.extend([share] * (until - first))
             listed_at = np.maximum(coins.listed_at[:width], pool.first_seen)
             walking.walk(
                 first, until, width, frames.ts_open, anomaly.surge, pool.raw, pool.near, pool.span, pool.threshold,
@@ -125,7 +126,7 @@ class Heat:
         for f, s, before, after, trigger in pool.moves:
             _moved(piece, f, s, before, after, trigger)
         for f in range(count):
-            self._snapshot(piece, f, effective[f], int(universe[f]))
+            self._snapshot(piece, f, shares[f], int(universe[f]))
 
     def _hear(self, state: HeatState, event: Announcement | Instruments | Mention) -> None:
         if isinstance(event, Mention):
@@ -150,7 +151,7 @@ class Heat:
                     _remember(state.listed, row.symbol, row.ts_listed // SECOND)
                     self._coins.tell(state, row.base)
 
-    def _snapshot(self, piece: Slice, f: int, weights: F8, universe: int) -> None:
+    def _snapshot(self, piece: Slice, f: int, weights: dict[str, float], universe: int) -> None:
         frames, pool, heat, anomaly = piece.frames, piece.pool, piece.heat, piece.anomaly
         assert frames is not None
         assert pool is not None
@@ -162,11 +163,27 @@ class Heat:
             return
         numbers = ids.tolist()
         end = int(frames.ts_open[f]) + SECOND
-        scores = np.round(heat.scores[f][:, ids].astype(np.float64), 1).tolist()
-        bid, ask = frames.bid[f, ids], frames.ask[f, ids]
-        price = frames.close[f, ids]
-        spread = 2e4 * (ask - bid) / (ask + bid)
-        raw = pool.raw[f, ids]
+        columns = np.empty((walking.SCORES + len(walking.COLUMNS), len(numbers)))
+        walking.gather(
+            f, ids, heat.scores, heat.total, pool.raw, frames.close, anomaly.change_1m, anomaly.change_5m, frames.open_24h,
+            frames.quote_volume_24h, frames.bid, frames.ask, columns,
+        )  # fmt: skip
+        (
+            volume,
+            momentum,
+            volatility,
+            liquidity,
+            social,
+            novelty,
+            total,
+            score,
+            price,
+            minute,
+            five,
+            day,
+            traded,
+            spread,
+        ) = columns.tolist()
         symbols, groups = piece.symbols, piece.groups
         key = f"{piece.market}-candidates-{end // SECOND}"
         piece.add(
@@ -176,19 +193,15 @@ class Heat:
                 id=key, trace_id=key, market=piece.market, partition=piece.partition, offset=int(frames.offset[f]),
                 ts_event=end, settings_hash=piece.settings_hash, model_hash=piece.model_hash,
                 symbols=[symbols[s] for s in numbers], rank=list(range(1, len(numbers) + 1)),
-                heat=np.round(heat.total[f, ids], 1).tolist(), volume_score=scores[0], momentum_score=scores[1],
-                volatility_score=scores[2], liquidity_score=scores[3], social_score=scores[4], novelty_score=scores[5],
-                score=np.round(np.maximum(raw, -99.0), 4).tolist(),
-                stage=[STAGE_NAMES[k] for k in pool.stage[f, ids].tolist()], passed=heat.passed[f, ids].tolist(),
-                failed=[FILTER_NAMES[k] for k in pool.failed[f, ids].tolist()], price=price.tolist(),
-                change_1m=_change(anomaly.change_1m[f, ids]), change_5m=_change(anomaly.change_5m[f, ids]),
-                change_24h=_finite(price / frames.open_24h[f, ids] - 1.0, 6),
-                quote_volume_24h=_finite(frames.quote_volume_24h[f, ids], 2),
-                spread_bps=[round(value, 3) if value == value else None for value in spread.tolist()],
+                heat=total, volume_score=volume, momentum_score=momentum, volatility_score=volatility, liquidity_score=liquidity,
+                social_score=social, novelty_score=novelty, score=score, stage=[STAGE_NAMES[k] for k in pool.stage[f, ids].tolist()],
+                passed=heat.passed[f, ids].tolist(), failed=[FILTER_NAMES[k] for k in pool.failed[f, ids].tolist()], price=price,
+                change_1m=minute, change_5m=five, change_24h=day, quote_volume_24h=traded,
+                spread_bps=[None if value != value else value for value in spread],
                 age_ms=np.minimum(frames.age_ms[f, ids], 9e15).astype(np.int64).tolist(),
                 stage_since=pool.since[f, ids].tolist(),
                 group=[groups[s] for s in numbers] if groups is not None else [""] * len(numbers), universe=universe,
-                weights=dict(zip(DIMENSIONS, np.round(weights, 4).tolist(), strict=True)),
+                weights=weights,
             ),
         )  # fmt: skip
 
@@ -233,16 +246,6 @@ def _remember(known: dict[str, Any], key: str, value: Any) -> None:
     known[key] = value
     if len(known) > REMEMBERED:
         del known[next(iter(known))]
-
-
-def _finite(values: F8, digits: int) -> list[float]:
-    """As a list, 0 where unknown."""
-    rounded: list[float] = np.round(np.where(np.isfinite(values), values, 0.0), digits).tolist()
-    return rounded
-
-
-def _change(log_return: F8) -> list[float]:
-    return _finite(np.expm1(log_return), 6)
 
 
 def _moved(piece: Slice, f: int, s: int, before: int, after: int, trigger: int) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from operators.jit import kernel
-from operators.robust import median
+from operators.robust import kth, median
 from operators.slices import SECOND
 
 VOLUME, MOMENTUM, VOLATILITY, LIQUIDITY, SOCIAL, NOVELTY = range(6)
 SCORES = 6
+LN_2 = 0.6931471805599453
 # rules (float64)
 (
     VOLUME_HALF, MOMENTUM_HALF, VOLATILITY_HALF, LIQUIDITY_FULL, SPREAD_ZERO, LEAST_VOLUME, AGE_HALF_S, MENTION_HALF,
@@ -24,7 +25,7 @@ def saturate(x: float, half: float) -> float:
     """Return 100 * (1 - 2 ** (-x / half)) for x > 0, else 0 (and 0 for NaN): 0..100, 50 at `half`."""
     if not x > 0.0:
         return 0.0
-    return float(100.0 * (1.0 - 2.0 ** (-x / half)))
+    return float(100.0 * (1.0 - np.exp(-LN_2 / half * x)))
 
 
 @kernel
@@ -79,12 +80,12 @@ def walk(
             scores[f, LIQUIDITY, s] = liquidity
             social = 0.0
             if mentions[s] > 0.0:
-                faded = mentions[s] * 2.0 ** (-max(0.0, float(second - mentioned_at[s])) / rules[MENTION_FADE_S])
+                faded = mentions[s] * np.exp(-LN_2 * max(0.0, float(second - mentioned_at[s])) / rules[MENTION_FADE_S])
                 social = saturate(faded, rules[MENTION_HALF])
             scores[f, SOCIAL, s] = social
             novelty = 0.0
             if listed_at[s] > 0:
-                novelty = 100.0 * 2.0 ** (-max(0.0, float(second - listed_at[s])) / rules[AGE_HALF_S])
+                novelty = 100.0 * np.exp(-LN_2 * max(0.0, float(second - listed_at[s])) / rules[AGE_HALF_S])
             if announced_at[s] > 0:
                 novelty = max(
                     novelty, 100.0 * max(0.0, 1.0 - max(0.0, float(second - announced_at[s])) / rules[ANNOUNCED_S])
@@ -103,6 +104,40 @@ def walk(
             keys[ranked] = order * 4_294_967_296 + s
             ranked += 1
         universe[f] = ranked
-        ordered = np.sort(keys[:ranked])
+        shown = min(ranked, top.shape[1])
+        if shown > 0:
+            kth(keys, ranked, shown - 1)  # the hottest come to the front
+        ordered = np.sort(keys[:shown])
         for k in range(top.shape[1]):
-            top[f, k] = ordered[k] % 4_294_967_296 if k < ranked else -1
+            top[f, k] = ordered[k] % 4_294_967_296 if k < shown else -1
+
+
+COLUMNS = ("heat", "score", "price", "change_1m", "change_5m", "change_24h", "quote_volume_24h", "spread_bps")
+"""What `gather` fills after the six scores."""
+
+
+@kernel
+def _rounded(x: float, scale: float) -> float:
+    return float(np.floor(x * scale + 0.5) / scale)
+
+
+@kernel
+def gather(
+    f: int, ids: Any, scores: Any, total: Any, raw: Any, close: Any, change_1m: Any, change_5m: Any, open_24h: Any, volume_24h: Any,
+    bid: Any, ask: Any, out: Any,
+) -> None:  # fmt: skip
+    """Fill `out` (6 + COLUMNS, K) for the coins `ids` of frame f, rounded; unknown changes and volumes read 0, an unknown spread NaN."""
+    for k in range(ids.shape[0]):
+        s = ids[k]
+        for n in range(SCORES):
+            out[n, k] = _rounded(float(scores[f, n, s]), 10.0)
+        out[6, k] = _rounded(total[f, s], 10.0)
+        out[7, k] = _rounded(max(raw[f, s], -99.0), 1e4)
+        out[8, k] = close[f, s]
+        out[9, k] = _rounded(np.expm1(change_1m[f, s]), 1e6) if np.isfinite(change_1m[f, s]) else 0.0
+        out[10, k] = _rounded(np.expm1(change_5m[f, s]), 1e6) if np.isfinite(change_5m[f, s]) else 0.0
+        day = close[f, s] / open_24h[f, s] - 1.0
+        out[11, k] = _rounded(day, 1e6) if np.isfinite(day) else 0.0
+        out[12, k] = _rounded(volume_24h[f, s], 100.0) if np.isfinite(volume_24h[f, s]) else 0.0
+        spread = 2e4 * (ask[f, s] - bid[f, s]) / (ask[f, s] + bid[f, s])
+        out[13, k] = _rounded(spread, 1e3)

@@ -5,9 +5,9 @@
     near  = ln(close / highest close of 24 h), at most 0
     span  = ln(highest / lowest close of 24 h)
 
-Horizons count in closes of whole minutes: inside minute m the reference is the close of minute m - h, so that the score
-of a minute's last second is the score of the bar. The 24 h extremes are kept in buckets of half an hour, as of the last closed minute. A coin is
-ranked as soon as every reference is known.
+Horizons count in closes of whole minutes: inside minute m the reference is the close of minute m - h, so that the score of a
+minute's last second is the score of the bar. The 24 h extremes are kept in buckets of half an hour, as of the last closed minute. A
+coin is ranked as soon as every reference is known.
 """
 
 from __future__ import annotations
