@@ -25,7 +25,9 @@ def article_list(market: GeneratedMarket, catalog: int, page: int, size: int) ->
         bases = market.universe.bases
         start_s = market.listings[0].announced_s if market.listings else now_s
         for i in range(12):
-            title = _OLD_TITLES[i % len(_OLD_TITLES)].format(coin=bases[20 + i * 3 % 40], other=bases[21 + i * 3 % 40])
+            title = _OLD_TITLES[i % len(_OLD_TITLES)].format(
+                coin=bases[(20 + 3 * i) % market.universe.listed], other=bases[(21 + 3 * i) % market.universe.listed]
+            )
             articles.append(_article(_FIRST_ID + i, title, 1000 * (start_s - 86_400 * (13 - i))))
         for i, listing in enumerate(market.listings):
             if listing.announced_s <= now_s:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer, not a mistake of ours
+class Refusal(Exception):
     """A request the exchange refuses, with the HTTP status, Binance's code and its text."""
 
     def __init__(self, code: int, text: str, status: int = 400, headers: Mapping[str, str] | None = None) -> None:

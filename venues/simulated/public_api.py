@@ -44,11 +44,11 @@ class PublicApi:
         self._payloads = payloads
         self._clock = clock
 
-    def time(self, parameters: Parameters) -> dict[str, int]:  # noqa: ARG002 - all calls look alike
+    def time(self, parameters: Parameters) -> dict[str, int]:
         """GET time."""
         return {"serverTime": self._clock.now_ms()}
 
-    def ping(self, parameters: Parameters) -> dict[str, Any]:  # noqa: ARG002
+    def ping(self, parameters: Parameters) -> dict[str, Any]:
         """GET ping."""
         return {}
 

@@ -62,11 +62,11 @@ class RestApi:
 
         return handle
 
-    async def gone(self, request: web.Request) -> web.Response:  # noqa: ARG002
+    async def gone(self, request: web.Request) -> web.Response:
         """Answer for the retired listen keys."""
         return web.Response(status=410, text=_GONE, content_type="text/html")
 
-    async def not_found(self, request: web.Request) -> web.Response:  # noqa: ARG002
+    async def not_found(self, request: web.Request) -> web.Response:
         """Answer for paths that do not exist."""
         return web.Response(status=404, text=_NOT_FOUND, content_type="text/html")
 

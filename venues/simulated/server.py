@@ -140,7 +140,7 @@ class SimulatedExchange:
             await self.player.run()
             return
         market, publisher = self.market, self._publisher
-        assert market is not None and publisher is not None  # noqa: S101, PT018 - one of the two sources is always there
+        assert market is not None and publisher is not None  # noqa: PT018 - one of the two sources is always there
         behind = 0
         while True:
             wait = self.clock.seconds_until(market.now_ms + STEP_MS)
@@ -244,7 +244,7 @@ class SimulatedExchange:
                 app.router.add_get(f"{base}/{name}", self._rest.handler(Call(handle)))
 
     async def _articles(self, request: web.Request) -> web.Response:
-        assert self.market is not None  # noqa: S101 - the route exists only with a market
+        assert self.market is not None
         numbers = []
         for name, default in (("catalogId", 48), ("pageNo", 1), ("pageSize", 20)):
             text = request.query.get(name, "")

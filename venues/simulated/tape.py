@@ -215,6 +215,9 @@ class Tape:
                 parts.append(self._seconds_of_minutes(row, first_s, min(last_s, kept_from - 1)))
             opened, bars = self.seconds.column(row, first_s, last_s)
             parts.append((opened, 1, bars))
+            running_s = self.seconds.first_s + len(self.seconds)
+            if len(self.seconds) and first_s <= running_s <= last_s:
+                parts.append((running_s, 1, self.second_bar[None, :, row]))
         else:
             minutes_from = first_s
             if INTERVALS_MS[interval] >= 3_600_000 and len(self.hours):

@@ -159,11 +159,11 @@ class WebSocketApi:
             "userDataStream": session.subscription is not None,
         }
 
-    def _logout(self, session: Session, params: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+    def _logout(self, session: Session, params: dict[str, Any]) -> dict[str, Any]:
         session.api_key = None
         return self._status(session)
 
-    def _subscribe(self, session: Session, params: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+    def _subscribe(self, session: Session, params: dict[str, Any]) -> dict[str, Any]:
         if session.api_key is None:
             raise Refusal(*BAD_KEY, status=401)
         return self._start(session)
