@@ -157,7 +157,7 @@ class Walk:
 
     def _frame(self, row: int, frame: int) -> None:
         frames = self._piece.frames
-        assert frames is not None  # noqa: S101  the kernel stops at a frame only where there are frames
+        assert frames is not None
         ts_close = int(frames.ts_open[frame]) + SECOND
         self.scribe.at(row, int(frames.offset[frame]), ts_close)
         found = self.desk.found.copy()

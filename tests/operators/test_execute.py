@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 import pytest
 
-from contracts.events import ClosePosition, CloseAll, PauseTrading, ResumeTrading, encode_event
+from contracts.events import CloseAll, ClosePosition, PauseTrading, ResumeTrading, encode_event
 from contracts.facts import OrderAttempt, OrderResult, Position
 from contracts.settings import DeskSettings
 from contracts.settings.trading import EntrySettings, ExitSettings, OrderSettings
@@ -24,14 +24,14 @@ def test_decision_becomes_order_and_position_at_the_next_tick():
     log = [(-4.0, rules()), *ticks((0.5, 100.0), (1.5, 100.0), (2.2, 101.0), (3.0, 102.0))]
     written = play(log, script=Script([packet(2)]))
     attempt = of(OrderAttempt, written)[0]
-    assert (attempt.verdict, attempt.quantity, attempt.purpose) == ("accepted", Decimal("10"), "entry")
+    assert (attempt.verdict, attempt.quantity, attempt.purpose) == ("accepted", Decimal(10), "entry")
     assert [r.status for r in of(OrderResult, written)] == ["created", "open", "closed"]
     fill = of(OrderResult, written)[-1]
-    assert (fill.fill_price, fill.fill_quantity, fill.fee) == (Decimal("101"), Decimal("10"), Decimal("1.01"))
+    assert (fill.fill_price, fill.fill_quantity, fill.fee) == (Decimal(101), Decimal(10), Decimal("1.01"))
     position = of(Position, written)[0]
     assert (position.status, position.average_entry, position.realised_pnl) == (
         "open",
-        Decimal("101"),
+        Decimal(101),
         Decimal("-1.01"),
     )
     assert {f.trace_id for f in (attempt, fill, position)} == {packet(2).trace_id}
