@@ -17,10 +17,12 @@ from contracts.settings.decisions import GuardSettings, IndicatorSettings, Outlo
 from contracts.settings.desk import FocusSettings, FrameSettings, FreshnessSettings, StatusSettings
 from contracts.settings.discovery import AnomalySettings, CandidateSettings, GroupSettings, HeatSettings
 from contracts.settings.services import (
+    AnnouncementSettings,
     ArchiveSettings,
     BrokerSettings,
     CockpitSettings,
     IngestSettings,
+    MentionSettings,
     ReadModelSettings,
     RunSettings,
 )
@@ -86,6 +88,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     markets: dict[str, MarketSettings]
     broker: BrokerSettings = BrokerSettings()
     ingest: IngestSettings = IngestSettings()
+    announcements: AnnouncementSettings = AnnouncementSettings()
+    mentions: MentionSettings = MentionSettings()
     simulator: SimulatorSettings = SimulatorSettings()
     read_model: ReadModelSettings = ReadModelSettings()
     archive: ArchiveSettings = ArchiveSettings()
@@ -94,7 +98,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 DEFAULT_MARKETS: dict[str, Any] = {"binance.spot": {"partition": 0}}
-SERVICES = ("broker", "ingest", "simulator", "read_model", "archive", "cockpit", "run")
+SERVICES = (
+    "broker", "ingest", "announcements", "mentions", "simulator", "read_model", "archive", "cockpit", "run"
+)  # fmt: skip
 SYMBOL_SECTIONS = ("entry", "exits", "size")
 
 

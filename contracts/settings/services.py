@@ -39,6 +39,58 @@ class IngestSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     instruments_refresh_s: float = 300.0
 
 
+class AnnouncementSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Pages that announce listings before they trade, polled."""
+
+    enabled: bool = True
+    urls: tuple[str, ...] = ()  # empty: the venue's pages of new listings and of delistings
+    interval_s: float = 20.0
+    backoff_s: tuple[float, ...] = (60.0, 120.0, 240.0, 480.0)  # one step further at each 429 or 418; the last one stays
+    max_age_h: float = 48.0  # older articles are history, not news
+    remember: int = 5000  # articles at most
+    stop_words: tuple[str, ...] = ()  # beside those built in: words that are no coin
+
+
+class FeedFieldSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where an item of a JSON feed holds what: dotted paths ("user.followers_count"); an empty one means that it has none."""
+
+    id: str = "id"
+    text: str = "text"
+    author: str = "author"
+    followers: str = "followers"
+    time: str = "time"  # Unix s, ms, us or ns, or ISO 8601
+    symbols: str = ""  # coins the feed names itself: a list, or one text
+    sentiment: str = ""  # -1..1
+
+
+class MentionFeedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One JSON feed, polled."""
+
+    name: str
+    url: str
+    kind: Literal["post", "transfer"] = "post"
+    items: str = ""  # dotted path of the list of items; empty: the answer is the list
+    fields: FeedFieldSettings = FeedFieldSettings()
+    interval_s: float = 15.0
+    token_env: str = ""  # environment variable whose value is sent as bearer token
+
+
+class MentionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who speaks of coins: feeds that are polled, and a webhook on loopback that takes pushes.
+
+    `scorer` is "lexicon" or "package.module:factory", whose result has `score(text) -> float | None` in -1..1.
+    """
+
+    feeds: tuple[MentionFeedSettings, ...] = ()
+    backoff_s: tuple[float, ...] = (60.0, 120.0, 240.0, 480.0)
+    webhook_port: int | None = None  # 0 takes any free one; None: no webhook
+    webhook_token_env: str = "EMBERLINE_MENTIONS_TOKEN"  # noqa: S105 - a name; without it the webhook stays shut
+    max_age_h: float = 24.0
+    remember: int = 50_000
+    stop_words: tuple[str, ...] = ()
+    scorer: str = "lexicon"
+
+
 class ReadModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the cockpit reads. Any SQLAlchemy URL; SQLite is opened in WAL mode."""
 

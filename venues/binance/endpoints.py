@@ -13,6 +13,7 @@ from contracts.settings.simulator import SimulatorSettings
 
 STREAM_URL = "wss://stream.binance.com:9443"
 REST_URL = "https://api.binance.com"
+ANNOUNCEMENTS_URL = "https://www.binance.com"
 
 TICKERS = "!miniTicker@arr"
 MAX_STREAMS = 1024  # per connection

@@ -15,7 +15,8 @@ import structlog
 from contracts.errors import SettingsError
 from contracts.events import Heartbeat, StreamState
 from contracts.settings import Settings
-from venues.binance.endpoints import TICKERS, endpoints, stream_name, streamable
+from venues.announcements import AnnouncementMonitor
+from venues.binance.endpoints import ANNOUNCEMENTS_URL, TICKERS, endpoints, stream_name, streamable
 from venues.binance.frames import FrameReader
 from venues.binance.rest import BinanceRest
 from venues.ingest.account import Account
@@ -28,6 +29,7 @@ from venues.ingest.reference import Reference
 from venues.ingest.status import IngestStatus, read_status, write_status
 from venues.ingest.universe import Universe
 from venues.ingest.watchlist import WatchlistFollower
+from venues.mentions import Mentions
 
 MARKET = "binance.spot"
 STATUS_EVERY_S = 2.0
@@ -75,6 +77,17 @@ class Ingest:
             self.intake.letter,
             self._table_changed,
         )
+        self.announcements = AnnouncementMonitor(
+            settings.announcements,
+            self._places.rest_url if self._ingest.venue == "simulated" else ANNOUNCEMENTS_URL,
+            self.clock.now,
+            self.intake.append,
+            self.intake.letter,
+            on_loopback=self._places.on_loopback,
+        )
+        self.mentions = Mentions(
+            settings.mentions, self.clock.now, self.universe.has_base, self.intake.append, self.intake.letter
+        )
         self.watchlist: list[str] = []
         self.heartbeats = 0
         self._detail: list[str] = []
@@ -121,7 +134,10 @@ class Ingest:
                     self._beat(),
                     self._tell(),
                     self.reference.run(),
+                    self.mentions.run(),
                 ]
+                if self.settings.announcements.enabled:
+                    jobs.append(self.announcements.run())
                 tasks = [asyncio.create_task(job) for job in jobs]
                 stopped = asyncio.create_task(self._stopped.wait())
                 done, _ = await asyncio.wait([stopped, feed, *tasks], return_when=asyncio.FIRST_COMPLETED)

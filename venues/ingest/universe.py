@@ -19,6 +19,7 @@ class Universe:
         self._quote = quote_asset
         self._always = frozenset(always)
         self.rows: dict[str, InstrumentRow] = {}
+        self._bases: frozenset[str] = frozenset()
 
     def keeps(self, symbol: str) -> bool:
         """Whether a symbol of the ticker stream belongs to the market; unlisted ones by their ending (a listing is seen
@@ -31,6 +32,10 @@ class Universe:
     def keeps_listed(self, symbol: str, quote_asset: str) -> bool:
         """Whether a row of the venue's table belongs to the market."""
         return not self._quote or quote_asset == self._quote or symbol in self._always
+
+    def has_base(self, base: str) -> bool:
+        """Whether a coin of this name is in the market."""
+        return base in self._bases
 
     def trading(self) -> list[str]:
         """Symbols that trade now."""
@@ -60,6 +65,7 @@ class Universe:
                 if gone != row:
                     changed.append(gone)
         self.rows = fresh
+        self._bases = frozenset(row.base for row in fresh.values())
         return changed, new
 
     def listed(self, symbol: str, ts_listed: int) -> InstrumentRow | None:

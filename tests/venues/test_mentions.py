@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.errors import SettingsError
+from contracts.events import Mention, decode_event, encode_event
+from contracts.settings.services import FeedFieldSettings, MentionFeedSettings, MentionSettings
+from tests.venues.test_ingest_simulated import until
+from venues.binance.tickers import Dirt
+from venues.coin_names import post_coins
+from venues.mentions import Item, LexiconScorer, MentionDoor, Mentions, PollingFeed, load_scorer
+from venues.mentions.door import time_ns
+
+NOW = 1_700_000_000_000_000_000
+COINS = frozenset({"BTC", "ETH", "SOL", "PEPE", "GAS", "ONE", "THE", "DOGE", "1INCH"})
+
+
+class Heard:
+    """Mentions as a desk would hear them."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.told: list[Mention] = []
+        self.letters: list[Dirt] = []
+        self.now_ns = NOW
+        self.mentions = Mentions(
+            MentionSettings(**settings),
+            lambda: self.now_ns,
+            COINS.__contains__,
+            self.told.append,
+            lambda _, dirt: self.letters.append(dirt),
+        )
+
+    @property
+    def door(self) -> MentionDoor:
+        return self.mentions.door
+
+
+@pytest.mark.parametrize(
+    ("text", "coins"),
+    [
+        ("$pepe and $BTC are flying", ["PEPE", "BTC"]),
+        ("SOL looks ready", ["SOL"]),
+        ("GAS fees are THE worst, ONE more time", []),  # words first, coins second
+        ("$GAS breaks out", ["GAS"]),
+        ("I bought Bitcoin and some dogecoin", ["BTC", "DOGE"]),
+        ("BUY BTC NOW", []),  # shouting
+        ("paid $500 for it, USDT only", []),
+        ("https://x.com/BTC #ETH", []),
+        ("NOPE is not listed here", []),
+        ("", []),
+    ],
+)
+def test_posts_name_coins_by_cashtag_ticker_or_name(text: str, coins: list[str]) -> None:
+    assert post_coins(text, COINS.__contains__) == coins
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high"),
+    [
+        ("very bullish breakout, to the moon", 0.6, 1.0),
+        ("not bullish", -0.6, -0.2),
+        ("rug pull, total scam", -1.0, -0.4),
+        ("good", 0.1, 0.4),
+    ],
+)
+def test_the_lexicon_hears_the_tone(text: str, low: float, high: float) -> None:
+    tone = LexiconScorer().score(text)
+    assert tone is not None
+    assert low <= tone <= high
+
+
+def test_a_text_without_tone_has_none() -> None:
+    assert LexiconScorer().score("SOL is at 150 today") is None
+
+
+@given(st.text())
+def test_any_text_scores_within_bounds_and_names_only_known_coins(text: str) -> None:
+    tone = LexiconScorer().score(text)
+    assert tone is None or -1.0 <= tone <= 1.0
+    assert set(post_coins(text, COINS.__contains__)) <= COINS
+
+
+def test_an_item_is_told_once_with_its_weight_and_time() -> None:
+    heard = Heard()
+    item = Item("square", "7", "$PEPE is very bullish", "anna", 25_000, NOW - 5 * 10**9)
+    assert heard.door.take(item)
+    assert not heard.door.take(item)
+    [mention] = heard.told
+    assert (mention.author, mention.followers, mention.symbols) == ("anna", 25_000, ["PEPE"])
+    assert (mention.ts_event, mention.ts_recv) == (NOW - 5 * 10**9, NOW)
+    assert mention.sentiment is not None
+    assert mention.sentiment > 0.3
+    assert decode_event(encode_event(mention)) == mention
+    assert heard.door.counters == type(heard.door.counters)(taken=2, told=1, repeated=1)
+
+
+def test_old_nameless_and_crowded_items_are_left_out_and_counted() -> None:
+    heard = Heard(max_age_h=1.0)
+    assert not heard.door.take(Item("x", "1", "$BTC", time_ns=NOW - 2 * 3600 * 10**9))
+    assert not heard.door.take(Item("x", "2", "nothing of note"))
+    heard.door._known = str.isalnum
+    assert not heard.door.take(Item("x", "3", " ".join(f"$AB{i}" for i in range(11))))
+    counters = heard.door.counters
+    assert (counters.taken, counters.old, counters.nameless) == (3, 1, 2)
+
+
+def test_a_large_transfer_goes_through_the_same_door() -> None:
+    heard = Heard()
+    heard.door.take(Item("whales", "0xabc", "12,000 ETH moved to an exchange", kind="transfer", symbols=("eth",)))
+    [mention] = heard.told
+    assert (mention.kind, mention.symbols, mention.sentiment) == ("transfer", ["ETH"], None)
+
+
+def test_a_time_from_the_future_becomes_the_receive_time() -> None:
+    heard = Heard()
+    heard.door.take(Item("x", "1", "$BTC", time_ns=NOW + 10**15))
+    assert heard.told[0].ts_event == NOW
+
+
+@pytest.mark.parametrize("value", [1_700_000_000, 1_700_000_000_000, 1_700_000_000 * 10**9, "1700000000", 1.7e9])
+def test_times_are_read_in_any_unit(value: Any) -> None:
+    assert time_ns(value) == NOW
+
+
+@pytest.mark.parametrize("value", [None, True, "", "soon", [], float("nan"), 5, 10**30])
+def test_what_is_no_time_is_none(value: Any) -> None:
+    assert time_ns(value) is None
+
+
+FEED = MentionFeedSettings(
+    name="tweets",
+    url="http://nowhere",
+    items="data.posts",
+    fields=FeedFieldSettings(author="user.name", followers="user.followers", time="created_at", symbols="tags"),
+)
+
+
+def test_any_json_feed_is_read_by_its_paths() -> None:
+    heard = Heard()
+    post = {
+        "id": 5,
+        "text": "look at this",
+        "user": {"name": "bob", "followers": "12000"},
+        "created_at": "2023-11-14T22:13:00+00:00",
+        "tags": ["$SOL", "???"],
+    }
+    feed = PollingFeed(FEED, (), lambda *_: None)
+    problem = feed.read(json.dumps({"data": {"posts": [post, {"id": None}, 3]}}).encode(), heard.door.take)
+    assert problem == "2 of 3 items without id or text"
+    [mention] = heard.told
+    assert (mention.source, mention.mention_id, mention.author, mention.followers) == ("tweets", "5", "bob", 12_000)
+    assert mention.symbols == ["SOL"]
+    assert mention.ts_event == NOW - 20 * 10**9
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["id", "text", "user", "tags"]), inner),
+    max_leaves=10,
+)
+
+
+@given(st.lists(JSON, max_size=4) | JSON)
+def test_no_shape_of_a_feed_raises(posts: Any) -> None:
+    feed = PollingFeed(FEED, (), lambda *_: None)
+    feed.read(msgspec.json.encode({"data": {"posts": posts}}), Heard().door.take)
+
+
+async def test_polling_climbs_the_ladder_and_puts_strange_answers_on_record() -> None:
+    answers = [
+        web.Response(status=429),
+        web.Response(text="<html>"),
+        web.json_response({"data": {"posts": [{"id": "1", "text": "$BTC"}]}}),
+    ]
+
+    async def answer(_: web.Request) -> web.Response:
+        return answers.pop(0) if len(answers) > 1 else web.Response(body=answers[0].body)
+
+    app = web.Application()
+    app.router.add_get("/feed", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/feed"
+    heard = Heard(
+        feeds=(MentionFeedSettings(name="f", url=url, items="data.posts", interval_s=0.01),), backoff_s=(0.01,)
+    )
+    task = asyncio.create_task(heard.mentions.run())
+    try:
+        await until(lambda: heard.told)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await runner.cleanup()
+    assert [dirt.reason.split(":")[0] for dirt in heard.letters] == ["no JSON"]
+
+
+async def test_the_webhook_takes_pushes_that_know_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMBERLINE_MENTIONS_TOKEN", "secret")
+    heard = Heard(webhook_port=0)
+    webhook = heard.mentions.webhook
+    assert webhook is not None
+    task = asyncio.create_task(heard.mentions.run())
+    await until(lambda: webhook.port)
+    url = f"http://127.0.0.1:{webhook.port}/mentions"
+    push = [
+        {"id": "1", "text": "$PEPE", "followers": 7},
+        {"id": "2", "text": "transfer", "kind": "transfer", "symbols": ["ETH"]},
+    ]
+    try:
+        async with aiohttp.ClientSession() as session:
+            async with session.post(url, json=push) as refused:
+                assert refused.status == 401
+            headers = {"Authorization": "Bearer secret"}
+            async with session.post(url, json=push, headers=headers) as taken:
+                assert await taken.json() == {"items": 2, "told": 2}
+            async with session.post(url, json={"id": ""}, headers=headers) as bad:
+                assert bad.status == 400
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert [(m.source, m.kind, m.symbols) for m in heard.told] == [
+        ("webhook", "post", ["PEPE"]),
+        ("webhook", "transfer", ["ETH"]),
+    ]
+
+
+def test_without_a_token_the_webhook_stays_shut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EMBERLINE_MENTIONS_TOKEN", raising=False)
+    assert Heard(webhook_port=0).mentions.webhook is None
+
+
+class Constant:
+    """A scorer from elsewhere."""
+
+    def score(self, text: str) -> float | None:
+        return 0.25
+
+
+def test_another_scorer_is_plugged_in_by_name() -> None:
+    scorer = load_scorer("tests.venues.test_mentions:Constant")
+    assert scorer.score("anything") == 0.25
+    for wrong in ("nothing", "tests.venues.test_mentions:NoSuch", "no.such.module:X", "builtins:dict"):
+        with pytest.raises(SettingsError, match=r"mentions\.scorer"):
+            load_scorer(wrong)
