@@ -26,7 +26,7 @@ from packaging.requirements import Requirement
 
 from contracts.errors import EmberlineError
 from contracts.settings import Settings, load_settings
-from contracts.topics import TOPICS
+from contracts.topics import EVENTS, TOPICS
 from infra.broker.kafka_jars import find_java, home, jars_present
 from infra.broker.librdkafka import bundled_library
 from infra.broker.local import running_broker
@@ -146,7 +146,11 @@ def check_disk(settings: Settings) -> Check:
     if not os.access(folder, os.W_OK):
         return failed("disk", f"{folder} cannot be written; set run.folder")
     free = shutil.disk_usage(folder).free
-    log = 0 if settings.broker.kind != "kafka" else sum(t.retention_bytes + t.segment_bytes for t in TOPICS.values())
+    log = 0
+    if settings.broker.kind == "kafka":
+        for topic in TOPICS.values():
+            used = len(settings.markets) if topic is EVENTS else topic.partitions
+            log += used * (topic.retention_bytes + topic.segment_bytes)
     may_grow = settings.archive.max_bytes + log
     said = f"{free / GIB:.1f} GiB free under {folder}, log and archive may take {may_grow / GIB:.1f}"
     if free < DISK_LEAST:

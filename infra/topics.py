@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from concurrent.futures import Future
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
@@ -67,19 +68,41 @@ def create_topics(address: str, topics: Iterable[Topic], replication: int = 1) -
             )
             for topic in missing
         ]
-        created = client.create_topics(new, request_timeout=TIMEOUT_S) if new else {}
-        for name, future in created.items():
-            try:
-                future.result(TIMEOUT_S)
-            except KafkaException as e:
-                if e.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                    raise BrokerError(f"broker {address}: topic {name} cannot be created: {e.args[0].str()}") from e
+        made = [name for name, future in _requested(client, new) if _created(address, name, future)]
         present = [topic for topic in wanted if topic.name in found]
         _add_partitions(client, [t for t in present if len(found[t.name].partitions) < t.partitions])
         _set_sizes(client, present)
+        _wait_for(client, address, wanted)
     except KafkaException as e:
         raise BrokerError(f"broker {address}: topics cannot be created: {e.args[0].str()}") from e
-    return [topic.name for topic in missing]
+    return made
+
+
+def _requested(client: AdminClient, new: list[NewTopic]) -> Iterable[tuple[str, Future[None]]]:
+    return client.create_topics(new, request_timeout=TIMEOUT_S).items() if new else ()
+
+
+def _created(address: str, name: str, future: Future[None]) -> bool:
+    try:
+        future.result(TIMEOUT_S)
+    except KafkaException as e:
+        if e.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
+            return False  # somebody else was quicker
+        raise BrokerError(f"broker {address}: topic {name} cannot be created: {e.args[0].str()}") from e
+    return True
+
+
+def _wait_for(client: AdminClient, address: str, topics: list[Topic]) -> None:
+    # Created is not yet known everywhere; a reader of an unknown topic would hear nothing, not even an error.
+    deadline = time.monotonic() + TIMEOUT_S
+    while True:
+        found = client.list_topics(timeout=TIMEOUT_S).topics
+        late = [t.name for t in topics if t.name not in found or len(found[t.name].partitions) < t.partitions]
+        if not late:
+            return
+        if time.monotonic() > deadline:
+            raise BrokerError(f"broker {address}: created but not there after {TIMEOUT_S:.0f} s: {', '.join(late)}")
+        time.sleep(0.02)
 
 
 def _add_partitions(client: AdminClient, topics: list[Topic]) -> None:

@@ -14,7 +14,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from contracts.errors import BrokerError
-from contracts.topics import TOPICS
+from contracts.topics import TOPICS, Topic
 from infra.broker import EmbeddedBroker, KafkaBroker, LocalBroker, running_broker
 from infra.ports import free_port, port_is_free
 from infra.processes import read_record
@@ -127,13 +127,30 @@ def test_kafka_keeps_messages_through_a_stop_and_a_kill(tmp_path: Path) -> None:
 
 
 def test_kafka_topics_are_mended_where_an_older_table_was_smaller(kafka_broker: KafkaBroker) -> None:
-    from contracts.topics import Topic
-
     small = Topic(name="mended.v1", payload=bytes, key="none")
     assert create_topics(kafka_broker.address, [small]) == ["mended.v1"]
     assert create_topics(kafka_broker.address, [small]) == []
     create_topics(kafka_broker.address, [Topic(name="mended.v1", payload=bytes, key="none", partitions=3)])
     assert existing_topics(kafka_broker.address)["mended.v1"] == 3
+
+
+def test_a_topics_disk_is_bounded(kafka_broker: KafkaBroker) -> None:
+    mib = 1024 * 1024
+    create_topics(
+        kafka_broker.address,
+        [Topic(name="bounded.v1", payload=bytes, key="none", retention_bytes=4 * mib, segment_bytes=mib)],
+    )
+    produce(kafka_broker.address, "bounded.v1", [os.urandom(500_000) for _ in range(60)])
+    folder = kafka_broker.data / "bounded.v1-0"
+
+    def size() -> int:
+        return sum(file.stat().st_size for file in folder.glob("*.log*") if file.exists())
+
+    deadline = time.monotonic() + 60
+    while size() > 6 * mib:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert size() > 3 * mib
 
 
 @pytest.mark.parametrize("kind", [EmbeddedBroker, KafkaBroker])
