@@ -76,6 +76,7 @@ class Execute:
         `side` is +1 or -1, `quantity` in base units, `price` its average entry, `fee` what opening it cost, in quote
         currency.
         """
+        state.make_room(index + 1)
         state.clock[columns.NOW] = max(int(state.clock[columns.NOW]), ts_recv)
         key = f"{symbol}-{ts_event}"
         order = Order(

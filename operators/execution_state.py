@@ -133,6 +133,10 @@ class ExecuteState(State):
         """Make room for the symbols known by now."""
         for index in range(len(self.names), width):
             self.names[symbols[index]] = index
+        self.make_room(width)
+
+    def make_room(self, width: int) -> None:
+        """Widen the arrays to so many symbols."""
         if len(self.table) < width:
             self.table = columns.widen_table(self.table, width)
             self.times = columns.widen_times(self.times, width)

@@ -158,6 +158,8 @@ def scan(
     why, s, code = END, -1, 0
     row = i
     while row < rows:
+        # A second is known to be over when the row that closes it comes, not before.
+        now = max(now, ts_recv[row])
         if next_frame <= row:
             counts[FRAMES] += 1
             due = _second(
@@ -172,7 +174,6 @@ def scan(
             f += 1
             next_frame = frame_row[f] if f < frames else rows
             continue
-        now = max(now, ts_recv[row])
         if now >= timer:
             why = AT_TIMER
             break
