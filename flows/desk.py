@@ -1,6 +1,6 @@
 """The desk: one ordered log in, facts out.
 
-    events.v1 ─ cut ─ frame ─ freshness ─ anomaly ─ candidates ─ heat ─ decide ─ execute ─ focus ─ facts
+    events.v1 ─ cut ─ frame ─ freshness ─ anomaly ─ candidates ─ groups ─ heat ─ decide ─ execute ─ focus ─ facts
 
 A slice of the log walks through the house; each step adds what it concludes. Step ids key the recovery store and are never renamed.
 """
@@ -28,6 +28,7 @@ from operators.execute import Execute
 from operators.focus import Focus
 from operators.frame import Frame
 from operators.freshness import FreshnessGate
+from operators.groups import Groups
 from operators.heat import Heat
 from operators.state import Operator
 
@@ -42,7 +43,8 @@ def build(settings: Settings, source: Source[Any], facts: Sink[Any]) -> Dataflow
     fresh = step("freshness", framed, of(FreshnessGate))
     anomalies = step("anomaly", fresh, of(AnomalyDetector))
     pooled = step("candidates", anomalies, of(Candidates))
-    heated = step("heat", pooled, of(Heat))
+    grouped = step("groups", pooled, of(Groups))
+    heated = step("heat", grouped, of(Heat))
     decided = step("decide", heated, of(partial(Decide, versions=versions())))
     executed = step("execute", decided, of(Execute))
     focused = step("focus", executed, of(Focus))
@@ -52,7 +54,17 @@ def build(settings: Settings, source: Source[Any], facts: Sink[Any]) -> Dataflow
 
 def operators() -> tuple[Callable[[DeskSettings], Operator[Any]], ...]:
     """The steps after the cut, in order: for whoever drives the desk without a dataflow (laws, profiles)."""
-    return (Frame, FreshnessGate, AnomalyDetector, Candidates, Heat, partial(Decide, versions=versions()), Execute, Focus)
+    return (
+        Frame,
+        FreshnessGate,
+        AnomalyDetector,
+        Candidates,
+        Groups,
+        Heat,
+        partial(Decide, versions=versions()),
+        Execute,
+        Focus,
+    )
 
 
 def cutter(settings: Settings, market: str) -> Cut:

@@ -90,9 +90,9 @@ class Heat:
         coins.meet(state, piece)
         count = len(frames)
         passed = pool.failed == Filter.PASSED
-        scores: F4 = np.zeros((count, walking.SCORES, width), dtype=np.float32)
-        total = np.zeros((count, width))
-        top: I4 = np.full((count, self._own.top), -1, dtype=np.int32)
+        scores: F4 = np.empty((count, walking.SCORES, width), dtype=np.float32)
+        total = np.empty((count, width))
+        top: I4 = np.empty((count, self._own.top), dtype=np.int32)
         shares: list[dict[str, float]] = []
         universe: I8 = np.zeros(count, dtype=np.int64)
 
@@ -200,7 +200,7 @@ class Heat:
                 spread_bps=[None if value != value else value for value in spread],
                 age_ms=np.minimum(frames.age_ms[f, ids], 9e15).astype(np.int64).tolist(),
                 stage_since=pool.since[f, ids].tolist(),
-                group=[groups[s] for s in numbers] if groups is not None else [""] * len(numbers), universe=universe,
+                group=[groups[f][s] for s in numbers] if groups is not None else [""] * len(numbers), universe=universe,
                 weights=weights,
             ),
         )  # fmt: skip

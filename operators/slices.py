@@ -115,7 +115,9 @@ class FrameBlock:
     quote_volume_24h: F8  # the venue's figure, NaN until seen
     open_24h: F8
     age_ms: F8  # since the symbol's last price, in event time, at the frame's close; inf if never
-    minute_open: F8  # the forming minute up to and including this second (complete at its 60th); NaN before its first price
+    minute_open: (
+        F8  # the forming minute up to and including this second (complete at its 60th); NaN before its first price
+    )
     minute_high: F8
     minute_low: F8
     minute_volume: F8  # base
@@ -204,7 +206,8 @@ class PoolBlock:
     """Per frame: ranking and life cycle.
 
     raw (F, S) the ranking score, -inf where not ranked; near (F, S) log distance to the 24 h high, <= 0; span (F, S) 24 h log range;
-    threshold (F,) the alarm threshold in force; stage (F, S) codes of `candidates.Stage`; failed (F, S) codes of `candidates.Filter`, 0 passed;
+    threshold (F,) the alarm threshold in force; stage (F, S) codes of `candidates.Stage`; failed (F, S) codes of
+    `candidates.Filter`, 0 passed;
     since (F, S) when the stage was entered, ns; moves: (frame, symbol, before, after, trigger) of each change; first_seen (S,) the
     second a listing was first seen, 0 for coins that were there before us, -1 for those not seen yet.
     """
@@ -225,8 +228,8 @@ class HeatBlock:
     """Per frame: how hot is each coin?
 
     scores (F, 6, S) 0..100 in the order volume, momentum, volatility, liquidity, social, novelty; total (F, S) 0..100; raw (F, S) the
-    ranking score (any unit, higher is hotter, -inf where not ranked); stage (F, S) codes of `candidates.Stage`; top (F, K) symbol ids, hottest
-    first, -1 padded; passed (F, S) whether all filters let the coin through.
+    ranking score (any unit, higher is hotter, -inf where not ranked); stage (F, S) codes of `candidates.Stage`; top (F, K) symbol ids,
+    hottest first, -1 padded; passed (F, S) whether all filters let the coin through.
     """
 
     scores: F4
@@ -269,13 +272,15 @@ class Slice:
     events: list[Event]  # of the EVENT rows
     frames: FrameBlock | None = None
     bars: dict[int, BarBlock] = field(default_factory=dict)  # by seconds
-    partial: list[tuple[int, F8]] = field(default_factory=list)  # see `frame.Frame`: windows in progress at a minute's close
+    partial: list[tuple[int, F8]] = field(
+        default_factory=list
+    )  # see `frame.Frame`: windows in progress at a minute's close
     history: list[HistoryBars] = field(default_factory=list)
     freshness: Freshness | None = None
     anomaly: AnomalyBlock | None = None
     pool: PoolBlock | None = None
     heat: HeatBlock | None = None
-    groups: list[str] | None = None  # per symbol: name of its correlation group, "" if none
+    groups: list[list[str]] | None = None  # per frame, per symbol: name of its correlation group, "" if none
     consensus: F8 | None = None  # (F, S) -1..1, what decide concluded; NaN where a coin was not evaluated
     decisions: list[Decided] = field(default_factory=list)
     facts: list[Placed] = field(default_factory=list)

@@ -120,10 +120,13 @@ class HeatSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class GroupSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Correlation groups."""
+    """Correlation groups: coins that move together are one bet."""
 
-    threshold: float = 0.8  # correlation of returns from which on two coins are one group
-    window_bars: int = 96  # 15-minute returns, a day
-    least_bars: int = 32  # known returns a pair needs in common
-    bar_s: int = 900
-    every_s: int = 900  # how often groups are formed anew
+    threshold: float = 0.8  # correlation of log returns from which on two coins are one group
+    least_short: int = 32  # 15-minute returns in common of the last day that a pair needs
+    least_long: int = 168  # hourly returns in common of the last 30 days that a pair needs: a week
+    most: int = 300  # coins looked at, the most liquid ones first
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.threshold <= 1.0:
+            raise ValueError(f"threshold: expected in (0, 1], was {self.threshold}")

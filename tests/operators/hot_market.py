@@ -47,7 +47,7 @@ class Rising:
             order = np.argsort(-total[i], kind="stable")[: self._top]
             top[i, : len(order)] = order
         if self._groups is not None:
-            piece.groups = [self._groups.get(name, "") for name in piece.symbols[: piece.width]]
+            piece.groups = [[self._groups.get(name, "") for name in piece.symbols[: piece.width]]] * f
         piece.heat = HeatBlock(
             scores=np.zeros((f, 6, s), np.float32),
             total=total,
