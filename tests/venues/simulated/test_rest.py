@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from typing import Any
 
@@ -58,7 +59,7 @@ async def test_klines_of_every_interval(interval: str, limit: int) -> None:
         status, rows = await client.call("GET", "/api/v3/klines", symbol="ETHUSDT", interval=interval, limit=limit)
         assert status == 200
         assert len(rows) == limit
-        for row, following in zip(rows, rows[1:], strict=False):
+        for row, following in itertools.pairwise(rows):
             assert len(row) == 12
             assert row[6] + 1 == following[0]
             assert float(row[3]) <= min(float(row[1]), float(row[4]))
@@ -196,7 +197,7 @@ async def test_too_many_orders_are_refused() -> None:
     async with connected(orders_per_10s=2) as (_, client):
         order = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quoteOrderQty": 20}
         assert [(await client.signed("POST", "/api/v3/order", **order))[0] for _ in range(3)] == [200, 200, 429]
-        status, answer = await client.signed("POST", "/api/v3/order", **order)
+        _status, answer = await client.signed("POST", "/api/v3/order", **order)
         assert answer["code"] == -1015
         assert client.headers["Retry-After"] == "10"
 

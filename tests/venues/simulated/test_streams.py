@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -79,22 +80,24 @@ async def test_unknown_symbols_are_taken_in_silence() -> None:
 
 
 async def test_combined_wraps_and_the_property_switches_it() -> None:
-    async with connected(speed=5.0) as (_, client):
-        async with listening(client, "/stream?streams=btcusdt@bookTicker/nosuch") as socket:
-            (event,) = await events(socket, 1)
-            assert event["stream"] == "btcusdt@bookTicker"
-            assert set(event["data"]) == {"u", "s", "b", "B", "a", "A"}
-            assert (await ask(socket, method="GET_PROPERTY", params=["combined"], id=1))["result"] is True
-            await ask(socket, method="SET_PROPERTY", params=["combined", False], id=2)
-            (event,) = await events(socket, 1)
-            assert event["s"] == "BTCUSDT"
+    async with (
+        connected(speed=5.0) as (_, client),
+        listening(client, "/stream?streams=btcusdt@bookTicker/nosuch") as socket,
+    ):
+        (event,) = await events(socket, 1)
+        assert event["stream"] == "btcusdt@bookTicker"
+        assert set(event["data"]) == {"u", "s", "b", "B", "a", "A"}
+        assert (await ask(socket, method="GET_PROPERTY", params=["combined"], id=1))["result"] is True
+        await ask(socket, method="SET_PROPERTY", params=["combined", False], id=2)
+        (event,) = await events(socket, 1)
+        assert event["s"] == "BTCUSDT"
 
 
 async def test_mini_tickers_hold_changed_symbols_once_a_second() -> None:
     async with connected(speed=10.0) as (exchange, client), listening(client, "/ws/!miniTicker@arr") as socket:
         arrays = await events(socket, 6)
         times = [array[0]["E"] for array in arrays]
-        assert [b - a for a, b in zip(times, times[1:], strict=False)] == [1000] * 5
+        assert [b - a for a, b in itertools.pairwise(times)] == [1000] * 5
         assert exchange.market is not None
         assert all(0 < len(array) <= 40 for array in arrays)
         assert len({len(array) for array in arrays}) > 1
@@ -144,7 +147,7 @@ async def test_a_minute_candle_closes_once() -> None:
                 k = json.loads(await socket.recv())["k"]
                 if k["x"]:
                     closed.append(k)
-        assert [b["t"] - a["t"] for a, b in zip(closed, closed[1:], strict=False)] == [60_000] * 2
+        assert [b["t"] - a["t"] for a, b in itertools.pairwise(closed)] == [60_000] * 2
         assert closed[0]["T"] == closed[0]["t"] + 59_999
         status, rows = await client.call("GET", "/api/v3/klines", symbol="BTCUSDT", interval="1m", limit=5)
         assert status == 200
