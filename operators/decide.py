@@ -103,8 +103,8 @@ class Decide:
             indicators={seconds: indicators.start() for seconds, indicators in self._indicators.items()},
             bars={seconds: joiner.start() for seconds, joiner in self._joiners.items()},
             outlook=self._outlook.start(),
-            votes=no_votes(s),
-            anchors=no_anchors(s),
+            votes=no_votes(),
+            anchors=no_anchors(),
             minute=np.zeros((2, s)),
             flow=np.zeros((len(TIMEFRAMES), 2, s)),
             last_close=np.full(s, np.nan),
@@ -238,7 +238,7 @@ class Decide:
         top = np.ascontiguousarray(heat.top)
         minute, gathered = state.minute.copy(), int(walked[FRAME])
         seen = self._see(state, piece, frames, heat, top, walked, first, last)
-        group = self._group(state, piece)
+        group = self._group(state, piece, first)
         for number, (strategy, writer) in enumerate(zip(self._strategies, self._writers, strict=True)):
             judged = strategy.judge(seen[number], bool(piece.model_hash))
             told = np.empty((top.shape[1] * (last - first), 5), np.int64)
@@ -248,7 +248,6 @@ class Decide:
                 frames.ts_open,
                 top,
                 judged.gates,
-                seen[number].columns[Column.HOT],
                 self._thresholds,
                 group,
                 self._repeat,
@@ -340,7 +339,6 @@ class Decide:
             self._numbers,
             state.until,
             own.values,
-            own.ring,
             own.count,
             past.count,
             past.bars,
@@ -439,24 +437,26 @@ class Decide:
             Threshold.REARM_NS: entry.rearm_s * SECOND,
             Threshold.GROUP_HOLD_NS: entry.group_hold_s * SECOND,
             Threshold.NOTIONAL: own.size.notional,
+            Threshold.HOT_ONLY: float(entry.hot_only),
         }
         return [limits[threshold] for threshold in Threshold]
 
     def _tradeable(self, state: DecideState, piece: Slice) -> B1:
         return np.array([name not in state.untradeable for name in piece.symbols[: piece.width]], np.bool_)
 
-    def _group(self, state: DecideState, piece: Slice) -> I8:
+    def _group(self, state: DecideState, piece: Slice, frame: int) -> I8:
         """Number of each coin's correlation group, -1 for none; (columns of the state,)."""
         width = state.pace.shape[2]
         if piece.groups is None:
             return np.full(width, -1, np.int64)
-        if self._groups is None or self._groups[0] != piece.groups or self._groups[1].shape[0] != width:
+        names = piece.groups[frame]  # they change with 15-minute bars only, and those end a stretch of frames
+        if self._groups is None or self._groups[0] is not names or self._groups[1].shape[0] != width:
             numbers: dict[str, int] = {}
             group = np.full(width, -1, np.int64)
-            for s, name in enumerate(piece.groups[:width]):
+            for s, name in enumerate(names[:width]):
                 if name:
                     group[s] = numbers.setdefault(name, len(numbers))
-            self._groups = (list(piece.groups), group)
+            self._groups = (names, group)
         return self._groups[1]
 
 

@@ -13,6 +13,7 @@ from operators.indicators import IndicatorState
 from operators.outlook import OutlookState
 from operators.slices import F8, I8
 from operators.state import Dumped, State, grow
+from operators.strided import widen_strided
 
 NEVER: Final = -(1 << 62)
 """A time before all times, ns."""
@@ -59,8 +60,9 @@ class DecideState(State):
         """Make room for so many symbols in the columns kept here."""
         if self.last_close.shape[0] >= symbols:
             return
-        for name in ("votes", "anchors", "last_close"):
-            setattr(self, name, grow(getattr(self, name), symbols, np.nan))
+        self.votes = widen_strided(self.votes, symbols)
+        self.anchors = widen_strided(self.anchors, symbols)
+        self.last_close = grow(self.last_close, symbols, np.nan)
         for name in ("minute", "flow", "last_trade", "side"):
             setattr(self, name, grow(getattr(self, name), symbols, 0))
         for name in ("until", "followed"):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from math import isfinite
 from typing import Final
 
 import numpy as np
@@ -58,6 +59,7 @@ class Threshold(IntEnum):
     REARM_NS = 6
     GROUP_HOLD_NS = 7
     NOTIONAL = 8
+    HOT_ONLY = 9
 
 
 class Gate(IntEnum):
@@ -159,7 +161,7 @@ def entry_gates(seen: Seen, guards: GuardSettings, direction: float, model: bool
     gates[Gate.TRADING] = c[Column.TRADING] > 0.0
     gates[Gate.ENABLED] = limits[Threshold.ENABLED] > 0.0
     gates[Gate.WARM] = (c[Column.BARS] >= guards.warm_bars) & ~np.isnan(c[Column.EDGE_BPS])
-    gates[Gate.STAGE] = c[Column.HOT] > 0.0
+    gates[Gate.STAGE] = (c[Column.HOT] > 0.0) | (limits[Threshold.HOT_ONLY] == 0.0)
     gates[Gate.HEAT] = c[Column.HEAT] >= limits[Threshold.HEAT_MIN]
     gates[Gate.LIQUID] = c[Column.PASSED] > 0.0
     gates[Gate.MODEL] = model or not guards.model_required
@@ -192,17 +194,20 @@ _LIMITS: Final[dict[Gate, Threshold]] = {
 }
 
 
-def why_not(gate: Gate, seen: Seen, f: int, k: int, guards: GuardSettings) -> Reason:
-    """The reason code of a gate that failed, with the numbers it compared (rounded; unknown ones left out)."""
+def why_not(gate: Gate, columns: list[float], limits: list[float], consensus: float, guards: GuardSettings) -> Reason:
+    """The reason code of a gate that failed, with the numbers it compared (rounded; unknown ones left out).
+
+    columns and limits are those of one candidate at one second, in the order of `Column` and `Threshold`.
+    """
     args: dict[str, float | str] = {}
     for name, column in _ARGUMENTS.get(gate, {}).items():
-        value = float(seen.columns[column, f, k])
-        if np.isfinite(value):
+        value = columns[column]
+        if isfinite(value):
             args[name] = significant(value)
     if gate in _LIMITS:
-        args["needed"] = significant(float(seen.limits[_LIMITS[gate], f, k]))
+        args["needed"] = significant(limits[_LIMITS[gate]])
     if gate is Gate.CONSENSUS:
-        args["consensus"] = significant(float(seen.consensus[f, k]))
+        args["consensus"] = significant(consensus)
     elif gate is Gate.WARM:
         args["needed"] = float(guards.warm_bars)
     elif gate is Gate.DEPTH:

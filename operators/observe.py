@@ -13,10 +13,9 @@ import numpy as np
 from operators.decide_state import DECIDED_AT, DUPLICATE, GAP, JUMP, NEVER, TOLD, TOLD_AT
 from operators.gates import Column, Gate, Threshold
 from operators.indicators.layout import Out
-from operators.indicators.windows import R_VOLUME, window_sum
 from operators.jit import kernel
-from operators.outlook import EDGE, RISK, SWING, close_before, look
-from operators.signals import agree, ask_all
+from operators.outlook import CLOSE_1M, CLOSE_5M, EDGE, RISK, SWING, look
+from operators.signals import RECENT_VOLUME, agree, ask_all
 from operators.slices import B1, F8, I4, I8, SECOND, U1, Kind
 
 COLUMNS: Final = len(Column)
@@ -46,6 +45,7 @@ T_CONSENSUS: Final = int(Threshold.CONSENSUS_MIN)
 T_REARM: Final = int(Threshold.REARM_NS)
 T_GROUP: Final = int(Threshold.GROUP_HOLD_NS)
 T_NOTIONAL: Final = int(Threshold.NOTIONAL)
+G_STAGE: Final = int(Gate.STAGE)
 G_ARMED: Final = int(Gate.ARMED)
 G_GROUP: Final = int(Gate.GROUP)
 GATES: Final = len(Gate)
@@ -55,7 +55,6 @@ O_ATR: Final = int(Out.ATR)
 TRADE: Final = int(Kind.TRADE)
 
 MOST_IMPACT: Final = 4.0  # square root of at most so many minutes of volume goes into the slippage
-VOLUME_BARS: Final = 5  # bars behind a minute's usual volume
 
 # Cells of `walked`: how far the slice was read.
 ROW: Final = 0
@@ -162,7 +161,6 @@ def see(
     numbers: F8,
     until: I8,
     values: F8,
-    ring: F8,
     count: I8,
     past_count: I8,
     past: F8,
@@ -223,8 +221,7 @@ def see(
             swing = 10_000.0 * known[SWING, s]
             slippage = numbers[SLIPPAGE]
             if not math.isnan(swing):
-                bars = min(count[s], VOLUME_BARS)
-                traded = price * window_sum(ring, R_VOLUME, s, count[s], bars) / bars if bars > 0 else 0.0
+                traded = price * anchors[0, RECENT_VOLUME, s]
                 minutes = thresholds[T_NOTIONAL, s] / traded if traded > 0.0 else MOST_IMPACT
                 slippage += numbers[IMPACT] * swing * math.sqrt(min(minutes, MOST_IMPACT))
             paid = spread if quoted else numbers[ASSUMED_SPREAD]
@@ -234,8 +231,8 @@ def see(
             seen[C_SPREAD, i, k] = spread
             seen[C_TOUCH, i, k] = min(b * bid_size[f, s], a * ask_size[f, s]) if quoted else math.nan
             seen[C_HEAT, i, k] = heat[f, s]
-            seen[C_CHANGE_1M, i, k] = price / close_before(past_count, past, s, 1) - 1.0
-            seen[C_CHANGE_5M, i, k] = price / close_before(past_count, past, s, 5) - 1.0
+            seen[C_CHANGE_1M, i, k] = price / known[CLOSE_1M, s] - 1.0
+            seen[C_CHANGE_5M, i, k] = price / known[CLOSE_5M, s] - 1.0
             seen[C_EDGE, i, k] = 10_000.0 * known[EDGE, s]
             seen[C_RISK, i, k] = 10_000.0 * known[RISK, s]
             seen[C_SLIPPAGE, i, k] = slippage
@@ -275,7 +272,6 @@ def settle(
     ts_open: I8,
     top: I4,
     gates: B1,
-    hot: F8,
     thresholds: F8,
     group: I8,
     repeat: int,
@@ -297,7 +293,7 @@ def settle(
             s = top[f, k]
             if s < 0:
                 continue
-            if hot[i, k] == 0.0:
+            if not gates[G_STAGE, i, k]:
                 pace[DECIDED_AT, s] = NEVER
             verdict = DECIDE
             in_the_way = -1

@@ -19,6 +19,7 @@ from contracts.settings.decisions import OutlookSettings
 from operators.jit import kernel
 from operators.slices import B1, F8, I8
 from operators.state import State, capacity, grow
+from operators.strided import strided, widen_strided
 
 HIGH: Final = 0
 LOW: Final = 1
@@ -29,7 +30,9 @@ EDGE: Final = 1
 RISK: Final = 2
 SWING: Final = 3
 SAMPLES: Final = 4
-PARTS: Final = 5
+CLOSE_1M: Final = 5
+CLOSE_5M: Final = 6
+PARTS: Final = 7
 
 
 @dataclass
@@ -37,7 +40,8 @@ class OutlookState(State):
     """count (S,) bars since the last hole; bars (3, window, S) rings of high, low, close; asked (S,) bar count when
     `known` was made.
 
-    known (PARTS, S): scale, edge and risk (fractions), swing (the recent mean absolute one-minute return), samples.
+    known (PARTS, S): scale, edge and risk (fractions), swing (the recent mean absolute one-minute return), samples, and the
+    closes of the bar before the newest and of the one five before it.
     """
 
     count: I8
@@ -59,7 +63,7 @@ class Outlook:
         s = capacity(1)
         return OutlookState(
             count=np.zeros(s, np.int64),
-            bars=np.full((3, self.settings.window, s), np.nan),
+            bars=strided(3, self.settings.window),
             asked=np.full(s, -1, np.int64),
             known=np.full((PARTS, s), np.nan),
         )
@@ -67,7 +71,7 @@ class Outlook:
     def widen(self, state: OutlookState, symbols: int) -> None:
         """Make room for so many symbols."""
         state.count = grow(state.count, symbols, 0)
-        state.bars = grow(state.bars, symbols, np.nan)
+        state.bars = widen_strided(state.bars, symbols)
         state.asked = grow(state.asked, symbols, -1)
         state.known = grow(state.known, symbols, np.nan)
 
@@ -136,13 +140,11 @@ def quantile(ordered: F8, n: int, q: float) -> float:
 
 
 @kernel
-def _swing(bars: F8, last: int, s: int, n: int) -> float:
-    """Mean absolute return of the newest n bars; `last` is the number of the newest, from 0."""
-    window = bars.shape[1]
+def _swing(close: F8, n: int) -> float:
+    """Mean absolute return of the newest n bars."""
     total = 0.0
-    for i in range(last - n + 1, last + 1):
-        before = bars[CLOSE, (i - 1) % window, s]
-        total += abs(bars[CLOSE, i % window, s] / before - 1.0)
+    for i in range(close.shape[0] - n, close.shape[0]):
+        total += abs(close[i] / close[i - 1] - 1.0)
     return total / n
 
 
@@ -152,40 +154,42 @@ def look(count: I8, bars: F8, asked: I8, known: F8, s: int, whole: I8, parts: F8
     if asked[s] == count[s]:
         return
     asked[s] = count[s]
+    known[CLOSE_1M, s] = close_before(count, bars, s, 1)
+    known[CLOSE_5M, s] = close_before(count, bars, s, 5)
     window = bars.shape[1]
     horizon, trailing, samples, recent = whole[0], whole[1], whole[2], whole[3]
     held = min(count[s], window)
-    for part in range(known.shape[0]):
+    for part in range(CLOSE_1M):
         known[part, s] = math.nan
     starts = held - horizon
     if starts < samples or held <= recent + 1:
         return
-    last = count[s] - 1
-    swing = _swing(bars, last, s, recent)
-    usual = _swing(bars, last, s, held - 1)
+    oldest = count[s] - held
+    high, low, close = np.empty(held), np.empty(held), np.empty(held)
+    for i in range(held):
+        at = (oldest + i) % window
+        high[i] = bars[HIGH, at, s]
+        low[i] = bars[LOW, at, s]
+        close[i] = bars[CLOSE, at, s]
+    swing = _swing(close, recent)
+    usual = _swing(close, held - 1)
     scale = swing / usual if usual > 0.0 else 1.0
     scale = min(max(scale, 1.0 / parts[2]), parts[2])
-    direction = 1.0
-    if held > trailing and bars[CLOSE, last % window, s] < bars[CLOSE, (last - trailing) % window, s]:
-        direction = -1.0
+    direction = -1.0 if held > trailing and close[held - 1] < close[held - 1 - trailing] else 1.0
     gains = np.empty(starts)
     losses = np.empty(starts)
     n = 0
     for attempt in range(2):
         n = 0
-        for i in range(last - held + 1, last - horizon + 1):
-            close = bars[CLOSE, i % window, s]
-            if attempt == 0:
-                if i - trailing < last - held + 1:
-                    continue
-                if direction * (close - bars[CLOSE, (i - trailing) % window, s]) <= 0.0:
-                    continue
-            top, bottom = close, close
+        for i in range(starts):
+            if attempt == 0 and (i < trailing or direction * (close[i] - close[i - trailing]) <= 0.0):
+                continue
+            top, bottom = close[i], close[i]
             for j in range(i + 1, i + 1 + horizon):
-                top = max(top, bars[HIGH, j % window, s])
-                bottom = min(bottom, bars[LOW, j % window, s])
-            gains[n] = top / close - 1.0
-            losses[n] = 1.0 - bottom / close
+                top = max(top, high[j])
+                bottom = min(bottom, low[j])
+            gains[n] = top / close[i] - 1.0
+            losses[n] = 1.0 - bottom / close[i]
             n += 1
         if n >= samples:
             break

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from math import isfinite
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
-
-import numpy as np
 
 from contracts.facts import CostAssumption, DecisionPacket, Signal
 from contracts.reasons import EntryReason, Reason
@@ -24,22 +23,20 @@ from operators.observe import DECIDE
 from operators.signals import NAMES, TIMEFRAMES, Family
 from operators.slices import F8, SECOND, FrameBlock, Slice
 
-FEATURES: Final = {
-    "price": Column.PRICE,
-    "change_1m": Column.CHANGE_1M,
-    "change_5m": Column.CHANGE_5M,
-    "spread_bps": Column.SPREAD_BPS,
-    "edge_bps": Column.EDGE_BPS,
-    "risk_bps": Column.RISK_BPS,
-    "cost_bps": Column.COST_BPS,
-    "atr_bps": Column.ATR_BPS,
-}
-INDICATORS: Final = {"rsi_1m": Out.RSI, "adx_1m": Out.ADX, "mfi_1m": Out.MFI, "cmf_1m": Out.CMF}
-VOTES: Final = [
-    (f"{family.name.lower()}/{NAMES[seconds]}", int(family), t)
-    for family in Family
-    for t, seconds in enumerate(TIMEFRAMES)
-]
+_SHOWN: Final = (
+    Column.PRICE,
+    Column.CHANGE_1M,
+    Column.CHANGE_5M,
+    Column.SPREAD_BPS,
+    Column.EDGE_BPS,
+    Column.RISK_BPS,
+    Column.COST_BPS,
+    Column.ATR_BPS,
+)
+FEATURES: Final = [(column.name.lower(), int(column)) for column in _SHOWN]
+INDICATORS: Final = [(f"{out.name.lower()}_1m", int(out)) for out in (Out.RSI, Out.ADX, Out.MFI, Out.CMF)]
+VOTES: Final = [f"{family.name.lower()}/{NAMES[seconds]}" for family in Family for seconds in TIMEFRAMES]
+GATES: Final = list(Gate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,27 +95,27 @@ class Writer:
         """Describe an evaluated coin."""
         f, k, s = place.f, place.k, place.symbol
         trace = self.trace(piece, frames, place)
-        features: dict[str, float] = {}
-        for name, column in FEATURES.items():
-            value = float(seen.columns[column, f, k])
-            if np.isfinite(value):
-                features[name] = significant(value)
-        for name, out in INDICATORS.items():
-            value = float(values[out, s])
-            if np.isfinite(value):
-                features[name] = significant(value)
-        cast = {}
-        for name, family, t in VOTES:
-            value = float(seen.votes[family, t, f, k])
-            if np.isfinite(value):
-                cast[name] = round(value, 4)
+        columns = seen.columns[:, f, k].tolist()
+        indicators = values[:, s].tolist()
+        features = {name: significant(columns[column]) for name, column in FEATURES if isfinite(columns[column])}
+        for name, out in INDICATORS:
+            if isfinite(indicators[out]):
+                features[name] = significant(indicators[out])
+        votes = seen.votes[:, :, f, k].ravel().tolist()
+        cast = {name: round(value, 4) for name, value in zip(VOTES, votes, strict=True) if isfinite(value)}
         passed = judged.gates[:, f, k].tolist()
         action: Literal["long", "short", "wait"] = "wait"
         if place.verdict == DECIDE:
             action = "long" if judged.direction[f, k] > 0 else "short"
             reasons = self._why(place, seen)
         else:
-            reasons = [self._why_not(gate, piece, place, seen) for gate in Gate if not passed[gate]]
+            limits = seen.limits[:, f, k].tolist()
+            consensus = float(seen.consensus[f, k])
+            reasons = [
+                self._why_not(gate, piece, place, columns, limits, consensus)
+                for gate, open_ in zip(GATES, passed, strict=True)
+                if not open_
+            ]
         return Signal(
             id=f"{trace}-signal",
             trace_id=trace,
@@ -188,7 +185,7 @@ class Writer:
             expected_edge_bps=_number(seen.columns[Column.EDGE_BPS, f, k]),
             edge_risk_bps=risk_bps,
             edge_source=self._versions.model if piece.model_hash else "realised_volatility",
-            start_probabilities={name: round(p, 4) for name, p in probabilities.items() if np.isfinite(p)},
+            start_probabilities={name: round(p, 4) for name, p in probabilities.items() if isfinite(p)},
             cost=self._cost(seen, f, k),
             consensus=_number(seen.consensus[f, k]),
             valid_until=now + int(own.entry.valid_s * SECOND),
@@ -207,7 +204,7 @@ class Writer:
         return CostAssumption(
             maker_fee_bps=paper.maker_fee_bps,
             taker_fee_bps=paper.taker_fee_bps,
-            spread_bps=significant(spread if np.isfinite(spread) else paper.assumed_spread_bps),
+            spread_bps=significant(spread if isfinite(spread) else paper.assumed_spread_bps),
             slippage_bps=_number(seen.columns[Column.SLIPPAGE_BPS, f, k]),
             round_trip_bps=_number(seen.columns[Column.COST_BPS, f, k]),
         )
@@ -240,21 +237,22 @@ class Writer:
             ),
         ]
         name, value = "", 0.0
-        for candidate, family, t in VOTES:
-            vote = float(seen.votes[family, t, f, k])
+        for candidate, vote in zip(VOTES, seen.votes[:, :, f, k].ravel().tolist(), strict=True):
             if abs(vote) > abs(value):
                 name, value = candidate, vote
         if name:
             reasons.append(Reason(EntryReason.STRONGEST_VOTE, {"signal": name, "vote": significant(value)}))
         change = float(c[Column.CHANGE_1M, f, k])
-        if np.isfinite(change):
+        if isfinite(change):
             reasons.append(Reason(EntryReason.SETUP, {"strategy": self._strategy, "change_1m": significant(change)}))
         return reasons
 
-    def _why_not(self, gate: Gate, piece: Slice, place: Place, seen: Seen) -> Reason:
-        reason = why_not(gate, seen, place.f, place.k, self._settings.guards)
+    def _why_not(
+        self, gate: Gate, piece: Slice, place: Place, columns: list[float], limits: list[float], consensus: float
+    ) -> Reason:
+        reason = why_not(gate, columns, limits, consensus, self._settings.guards)
         if gate is Gate.GROUP and place.in_the_way >= 0:
-            group = piece.groups[place.symbol] if piece.groups is not None else ""
+            group = piece.groups[place.frame][place.symbol] if piece.groups is not None else ""
             return Reason(reason.code, {"group": group, "symbol": piece.symbols[place.in_the_way]})
         return reason
 
@@ -274,7 +272,7 @@ def reward_risk(exits: ExitSettings) -> float | None:
 def _entry(seen: Seen, f: int, k: int, side: float) -> float:
     """The price to act at: the far side of the touch, or the last price where there is no book."""
     touch = float(seen.columns[Column.ASK if side > 0 else Column.BID, f, k])
-    return touch if np.isfinite(touch) else float(seen.columns[Column.PRICE, f, k])
+    return touch if isfinite(touch) else float(seen.columns[Column.PRICE, f, k])
 
 
 def _price(value: float) -> float:
@@ -283,7 +281,7 @@ def _price(value: float) -> float:
 
 
 def _number(value: float) -> float:
-    return significant(float(value)) if np.isfinite(value) else 0.0
+    return significant(float(value)) if isfinite(value) else 0.0
 
 
 def _iso(ns: int, zone: tzinfo) -> str:

@@ -26,13 +26,12 @@ import math
 from enum import IntEnum
 from typing import Final
 
-import numpy as np
-
 from operators.indicators.averages import M_HIGH, M_LOW
 from operators.indicators.layout import Out
 from operators.indicators.windows import R_CLOSE, R_VOLUME, window_sum
 from operators.jit import kernel
 from operators.slices import F8, I8
+from operators.strided import strided
 
 
 class Family(IntEnum):
@@ -76,6 +75,7 @@ _MFI: Final = int(Out.MFI)
 
 LEAST_CONFIDENCE: Final = 0.2  # an absent trend strength or a quiet bar leaves a vote this much
 VOLUME_WINDOW: Final = 20  # bars behind the mean volume
+RECENT_WINDOW: Final = 5  # bars behind the volume that an order meets
 
 
 CLOSE: Final = 0
@@ -83,18 +83,19 @@ ATR: Final = 1
 UPPER: Final = 2
 LOWER: Final = 3
 MEAN_VOLUME: Final = 4
-ANCHORS: Final = 5
+RECENT_VOLUME: Final = 5
+ANCHORS: Final = 6
 """Second axis of the anchors (timeframes, ANCHORS, S): what votes lean on between two closes."""
 
 
-def no_anchors(symbols: int) -> F8:
+def no_anchors() -> F8:
     """(timeframes, ANCHORS, S), all unknown."""
-    return np.full((len(TIMEFRAMES), ANCHORS, symbols), np.nan)
+    return strided(len(TIMEFRAMES), ANCHORS)
 
 
-def no_votes(symbols: int) -> F8:
+def no_votes() -> F8:
     """(2, families, timeframes, S): votes and confidences, all absent."""
-    return np.full((2, len(Family), len(TIMEFRAMES), symbols), np.nan)
+    return strided(2, len(Family), len(TIMEFRAMES))
 
 
 @kernel
@@ -163,6 +164,8 @@ def vote(values: F8, memory: F8, ring: F8, count: I8, s: int, t: int, votes: F8,
     anchors[t, UPPER, s] = max(upper, memory[M_HIGH, s])
     anchors[t, LOWER, s] = min(lower, memory[M_LOW, s])
     anchors[t, MEAN_VOLUME, s] = mean
+    recent = min(seen, RECENT_WINDOW)
+    anchors[t, RECENT_VOLUME, s] = window_sum(ring, R_VOLUME, s, seen, recent) / recent
 
     vwap = values[_VWAP, s]
     around = lean(close - vwap, atr) if not math.isnan(vwap) else 0.0

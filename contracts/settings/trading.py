@@ -14,6 +14,7 @@ class EntrySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """What a coin needs before it is bought."""
 
     enabled: bool = True
+    hot_only: bool = False  # whether the coin must be in the hot stage (its alarm rang), or its heat alone decides
     heat_min: float = 60.0  # total heat, 0..100
     consensus_min: float = 0.25  # -1..1
     spread_max_bps: float = 40.0

@@ -25,6 +25,7 @@ from operators.indicators.windows import (
 from operators.jit import kernel
 from operators.slices import F8, I8, SECOND
 from operators.state import State, capacity, grow
+from operators.strided import strided, widen_strided
 
 NEVER: Final = -(1 << 62)
 
@@ -64,9 +65,9 @@ class Indicators:
         return IndicatorState(
             count=np.zeros(s, np.int64),
             last=np.full(s, NEVER, np.int64),
-            values=np.full((len(Out), s), np.nan),
-            memory=np.zeros((len(Memory), s)),
-            ring=np.zeros((len(Ring), layout.depth(self.settings), s)),
+            values=strided(len(Out)),
+            memory=strided(len(Memory), fill=0.0),
+            ring=strided(len(Ring), layout.depth(self.settings), fill=0.0),
         )
 
     def widen(self, state: IndicatorState, symbols: int) -> None:
@@ -75,9 +76,9 @@ class Indicators:
             return
         state.count = grow(state.count, symbols, 0)
         state.last = grow(state.last, symbols, NEVER)
-        state.values = grow(state.values, symbols, np.nan)
-        state.memory = grow(state.memory, symbols, 0.0)
-        state.ring = grow(state.ring, symbols, 0.0)
+        state.values = widen_strided(state.values, symbols)
+        state.memory = widen_strided(state.memory, symbols, 0.0)
+        state.ring = widen_strided(state.ring, symbols, 0.0)
 
     def advance(self, state: IndicatorState, ts_open: int | I8, high: F8, low: F8, close: F8, volume: F8) -> None:
         """Take one bar of every symbol; `ts_open` is common to all or (S,)."""
