@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from infra.benching import bench
 from infra.evaluating import evaluate_app
+from infra.replaying import replay
 
 if TYPE_CHECKING:
     from contracts.facts import CommandResult
@@ -156,6 +158,10 @@ def tap(
     )
     for message in found:
         say(msgspec.json.encode(message).decode() if as_json else describe(message))
+
+
+app.command()(replay)
+app.command()(bench)
 
 
 @app.command()

@@ -1,0 +1,152 @@
+"""Tick -> order_attempt through a real Kafka: producer, broker, desk and reader as processes of their own, 20,000 ticks a second.
+
+A tick's way: handed to the producer, on the log, read by the desk, decided, its order attempt on the topic, read by whoever listens. The time is
+taken between the hand-over of the very message whose offset the attempt names and the attempt's arrival at the reader, on one clock.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from confluent_kafka import Producer, TopicPartition
+
+from contracts.facts import OrderAttempt, decode_fact
+from contracts.topics import EVENTS, ORDER_ATTEMPTS
+from flows.wiring.sources import consumer
+from infra.bench.market import batches, messages
+from infra.bench.results import Result
+from infra.broker import KafkaBroker
+
+MARKET = "binance.spot"
+RATE = 20_000
+# A desk that trades as often as it can: what is measured is the way of an order, not the choice of it.
+EAGER = {
+    "entry": {
+        "heat_min": 0.0, "consensus_min": -1.0, "spread_max_bps": 1000.0, "edge_over_cost": 0.0, "max_change_5m": 10.0, "valid_s": 5.0,
+        "cooldown_after_loss_s": 0.0, "cooldown_after_exit_s": 0.0,
+    },
+    "exits": {"take_profit": [[0.0004, 1.0]], "stop_loss": 0.0004, "break_even_after": None, "trailing_after": None, "heat_faded_below": None,
+              "opposite_consensus": None, "black_swan_5m": None},
+    "size": {"notional": 50.0, "max_of_minute_volume": 1.0},
+    "risk": {"max_positions": 40, "max_exposure": 1e6, "daily_loss_max": 1.0},
+    "paper": {"cash": 1e6, "volume_share": 1.0},
+}  # fmt: skip
+
+
+def bench_latency(*, seconds: int = 60, symbols: int = 500) -> Result:
+    """Quantiles in milliseconds over all order attempts after the warm-up."""
+    log = _log(seconds, symbols)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        broker = KafkaBroker(folder / "kafka")
+        broker.start()
+        desk: subprocess.Popen[bytes] | None = None
+        try:
+            desk = _start_desk(folder, broker.address)
+            sent, arrived = _drive(broker.address, log, folder / "ready")
+        finally:
+            if desk is not None:
+                desk.terminate()
+                desk.wait(30)
+            broker.stop()
+    delays = np.array([(at - sent[offset]) / 1e6 for offset, at in arrived if offset < len(sent)])
+    if len(delays) == 0:
+        return Result(
+            name="latency", what="tick -> order_attempt", figures={"attempts": 0}, ratio=None, bare="none", budget="p50 5 ms, p99 25 ms",
+            met=False, notes=["the desk attempted no order"],
+        )  # fmt: skip
+    p50, p90, p99 = (float(np.quantile(delays, q)) for q in (0.5, 0.9, 0.99))
+    return Result(
+        name="latency",
+        what=f"tick -> order_attempt through Apache Kafka at {RATE} ticks/s, {symbols} symbols",
+        figures={
+            "attempts": len(delays), "p50_ms": round(p50, 2), "p90_ms": round(p90, 2), "p99_ms": round(p99, 2),
+            "max_ms": round(float(delays.max()), 2),
+        },
+        ratio=None,
+        bare="none: the budget is absolute, for an otherwise idle machine",
+        budget="p50 at most 5 ms, p99 at most 25 ms",
+        met=p50 <= 5.0 and p99 <= 25.0,
+    )  # fmt: skip
+
+
+def _log(seconds: int, symbols: int) -> list[bytes]:
+    log: list[bytes] = []
+    for batch in batches(symbols=symbols, seconds=seconds, per_second=RATE, quotes=0.5):
+        log.extend(messages(batch))
+    return log
+
+
+def _start_desk(folder: Path, address: str) -> subprocess.Popen[bytes]:
+    settings = {
+        **EAGER, "broker": {"kind": "external", "address": address, "linger_ms": 0.0},
+        "run": {"folder": str(folder / "var"), "epoch_s": 2.0},
+    }  # fmt: skip
+    file = folder / "settings.yaml"
+    file.write_bytes(msgspec.yaml.encode(settings))
+    with (folder / "desk.log").open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "infra.cli", "run", "desk", "--settings", str(file)], stdout=log, stderr=log,
+            env={**os.environ, "EMBERLINE_READY_FILE": str(folder / "ready")},
+        )  # fmt: skip
+
+
+def _drive(address: str, log: list[bytes], ready: Path) -> tuple[list[int], list[tuple[int, int]]]:
+    """Send the log at RATE and listen; returns hand-over times by offset and (offset, arrival) of the attempts, in ns."""
+    until = time.monotonic() + 120
+    while not ready.exists():
+        if time.monotonic() > until:
+            raise TimeoutError("the desk did not become ready within 120 s")
+        time.sleep(0.05)
+    arrived: list[tuple[int, int]] = []
+    done = threading.Event()
+    reader = threading.Thread(target=_listen, args=(address, arrived, done))
+    reader.start()
+    producer = Producer(
+        {"bootstrap.servers": address, "linger.ms": 0.5, "acks": "all", "enable.idempotence": True, "queue.buffering.max.messages": 10**6}
+    )
+    sent: list[int] = []
+    key = MARKET.encode()
+    gc.collect()
+    gc.disable()
+    begun = time.perf_counter()
+    at = 0
+    warm = RATE * 10
+    while at < len(log):
+        wanted = min(len(log), int((time.perf_counter() - begun) * RATE) + 1)
+        while at < wanted:
+            producer.produce(EVENTS.name, log[at], key, partition=0)
+            sent.append(time.monotonic_ns())
+            at += 1
+        producer.poll(0)
+        time.sleep(0.0005)
+    producer.flush(30)
+    gc.enable()
+    time.sleep(2.0)
+    done.set()
+    reader.join()
+    return sent, [(offset, when) for offset, when in arrived if offset > warm]
+
+
+def _listen(address: str, arrived: list[tuple[int, int]], done: threading.Event) -> None:
+    reader = consumer(address)
+    reader.assign([TopicPartition(ORDER_ATTEMPTS.name, 0, 0)])
+    while not done.is_set():
+        for message in reader.consume(1, 0.01) + reader.consume(1000, 0):
+            now = time.monotonic_ns()
+            value = message.value()
+            if message.error() is None and value is not None:
+                fact = decode_fact(value)
+                if isinstance(fact, OrderAttempt) and fact.verdict == "accepted":
+                    arrived.append((fact.offset, now))
+    reader.close()
+
