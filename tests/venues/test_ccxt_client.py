@@ -17,7 +17,8 @@ import ccxt.async_support
 import ccxt.pro
 import pytest
 
-from tests.venues.simulated.exchanges import KEY, SECRET, Client, connected
+from tests.venues.simulated.exchanges import KEY, SECRET, Client, connected, until
+from venues.simulated.server import SimulatedExchange
 
 OPTIONS = {
     "apiKey": KEY,
@@ -56,12 +57,12 @@ async def trading(**changes: Any) -> AsyncIterator[tuple[Any, Client]]:
 
 
 @asynccontextmanager
-async def watching() -> AsyncIterator[Any]:
+async def watching() -> AsyncIterator[tuple[Any, SimulatedExchange]]:
     async with connected() as (exchange, _):
         client = pointed(ccxt.pro.binance(OPTIONS), exchange.port)
         try:
             await client.load_markets()
-            yield client
+            yield client, exchange
         finally:
             await client.close()
 
@@ -246,7 +247,7 @@ async def test_a_lost_answer_times_out_and_the_order_is_found() -> None:
 
 
 async def test_the_market_is_watched() -> None:
-    async with watching() as client:
+    async with watching() as (client, _):
         trades = await soon(client.watch_trades("BTC/USDT"))
         assert trades[-1]["symbol"] == "BTC/USDT"
         ticker = await soon(client.watch_ticker("ETH/USDT"))
@@ -265,12 +266,10 @@ async def test_the_market_is_watched() -> None:
 
 
 async def test_orders_and_balances_are_watched() -> None:
-    async with watching() as client:
+    async with watching() as (client, exchange):
         orders = asyncio.create_task(client.watch_orders("ETH/USDT"))
         balance = asyncio.create_task(client.watch_balance())
-        while "spot" not in client.client(client.urls["api"]["ws"]["ws-api"]["spot"]).subscriptions:  # noqa: ASYNC110 - ccxt has no event for it
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.2)
+        await until(lambda: exchange.users.listeners == 1)
         made = await client.create_order("ETH/USDT", "limit", "buy", 0.5, 1500, {"clientOrderId": "watched"})
         (seen,) = await soon(orders)
         assert (seen["id"], seen["clientOrderId"], seen["status"]) == (made["id"], "watched", "open")

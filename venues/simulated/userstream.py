@@ -18,6 +18,11 @@ class UserStreams:
         self._held: dict[str, Any] | None = None
         self.sent = 0
 
+    @property
+    def listeners(self) -> int:
+        """How many subscriptions there are."""
+        return len(self._subscribers)
+
     def subscribe(self, deliver: Callable[[dict[str, Any]], None]) -> int:
         """Deliver every event from now on; returns the subscription's id."""
         identity = self._next_id

@@ -75,9 +75,7 @@ async def test_a_frozen_feed_is_silent_while_the_socket_lives() -> None:
         await socket.recv()
         await client.fault("freeze_feed", seconds=30)
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.7):
-                while True:
-                    await socket.recv()
+            await endless(socket, 0.7)
         await asyncio.wait_for(await socket.ping(), 5)
         before = exchange.hub.sent.total()
         await client.fault("clear")

@@ -38,7 +38,9 @@ class Desk:
         self.wealth = self.assets()
 
     def assets(self) -> dict[str, Decimal]:
-        return {a: self.account.free.get(a, Decimal(0)) + self.account.locked.get(a, Decimal(0)) for a in ("USDT", "ETH")}
+        return {
+            a: self.account.free.get(a, Decimal(0)) + self.account.locked.get(a, Decimal(0)) for a in ("USDT", "ETH")
+        }
 
     def place(self, side: Side, price: int, lots: int, kind: OrderType = OrderType.LIMIT, **more: Any) -> Order:
         order = self.engine.place(
@@ -222,9 +224,7 @@ def test_open_orders_of_a_symbol_are_bounded() -> None:
 
 def test_a_test_order_leaves_no_trace() -> None:
     desk = Desk()
-    done = desk.engine.place(
-        ROW, Side.BUY, OrderType.LIMIT, TimeInForce.GTC, desk.bid, 100, Decimal(0), "x", test=True
-    )
+    done = desk.engine.place(ROW, Side.BUY, OrderType.LIMIT, TimeInForce.GTC, desk.bid, 100, Decimal(0), "x", test=True)
     assert done is None
     assert desk.assets() == desk.wealth
     assert desk.engine.open_orders() == []

@@ -66,11 +66,13 @@ async def test_raw_connections_get_the_event_alone_and_others_pass() -> None:
     path = recorded("cryptofeed_raw/BINANCE.jsonl.gz")
     wanted = "nknusdt@bookTicker"
     expected = [json.loads(text)["data"] for text in frames_of(path) if json.loads(text)["stream"] == wanted]
-    async with running(recording=str(path), speed=100_000.0) as exchange:
-        async with websockets.connect(f"ws://127.0.0.1:{exchange.port}/ws/{wanted}") as socket:
-            received = [json.loads(await asyncio.wait_for(socket.recv(), 5)) for _ in expected]
-            assert exchange.player is not None
-            await asyncio.wait_for(exchange.player.done.wait(), 5)
+    async with (
+        connected(recording=str(path), speed=100_000.0) as (exchange, client),
+        websockets.connect(f"{client.stream}/ws/{wanted}") as socket,
+    ):
+        received = [json.loads(await asyncio.wait_for(socket.recv(), 5)) for _ in expected]
+        assert exchange.player is not None
+        await asyncio.wait_for(exchange.player.done.wait(), 5)
     assert received == expected
     assert exchange.player.passed_over == 265 - len(expected)
 
@@ -128,5 +130,3 @@ def test_a_file_that_is_no_recording_is_named(tmp_path: Path, content: bytes, sa
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match="found no file"):
         load_recording(tmp_path / "absent.wsraw.gz")
-
-
