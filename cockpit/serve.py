@@ -7,6 +7,8 @@ python -m cockpit.serve --settings F    the same as a process of its own
 from __future__ import annotations
 
 import argparse
+import importlib
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -28,6 +30,16 @@ from contracts.settings import Settings, load_settings
 LOOPBACK = "127.0.0.1"
 HERE = Path(__file__).resolve().parent
 ASSETS = HERE / "assets"
+FIRST_VISIT = (  # what the pages import: loaded before the server is ready, so that the first visitor does not wait for it
+    "plotly.graph_objects",
+    "cockpit.attention",
+    "cockpit.emergency",
+    "cockpit.kline",
+    "cockpit.ledger",
+    "cockpit.live",
+    "cockpit.ranking",
+    "cockpit.strip",
+)
 
 
 def options(settings: Settings) -> dict[str, Any]:
@@ -56,8 +68,10 @@ def serve(settings: Settings, ready: Callable[[], None] | None = None) -> None:
 
     Raises EmberlineError if the chart library is not the one we know. A port in use ends the process with status 1.
     """
-    library = chart_library()
     configure(settings)
+    library = chart_library()
+    for module in FIRST_VISIT:
+        importlib.import_module(module)
 
     async def chart_script(_: Request) -> Response:
         return FileResponse(library, media_type="text/javascript", headers={"Cache-Control": "public, max-age=86400"})
@@ -73,6 +87,9 @@ def serve(settings: Settings, ready: Callable[[], None] | None = None) -> None:
         Mount("/assets", StaticFiles(directory=ASSETS)),
     ]
     app = st.App(HERE / "app.py", routes=routes, lifespan=started)
+    # The server takes both signals while it runs, ends in order, and then sends the signal again: that one means nothing.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: None)
     app.run(config=options(settings))
 
 

@@ -62,13 +62,17 @@ class Seeding:
         with self.engine.begin() as connection:
             for symbol in SYMBOLS[:12]:
                 self._history(connection, symbol)
-            for back in range(HISTORY_MINUTES, 0, -1):
-                self._equity(
-                    connection, self.now - back * 60 * NANOS, 10_000 + 90 * math.sin(back / 55) + (600 - back) * 0.21
-                )
-            for back in range(60, 0, -1):
-                for symbol in SYMBOLS:
-                    self._heat_point(connection, symbol, self.now - back * 15 * NANOS)
+            curve = [
+                self._equity(self.now - back * 60 * NANOS, 10_000 + 90 * math.sin(back / 55) + (600 - back) * 0.21)
+                for back in range(HISTORY_MINUTES, 0, -1)
+            ]
+            connection.execute(insert(model.equity), curve)
+            points = [
+                self._heat_point(symbol, self.now - back * 15 * NANOS)
+                for back in range(60, 0, -1)
+                for symbol in SYMBOLS
+            ]
+            connection.execute(insert(model.heat_history), points)
             for i, symbol in enumerate(SYMBOLS[3:9]):
                 self._trade(connection, symbol, self.now - (50 - 7 * i) * 60 * NANOS, closes=True)
             for i, symbol in enumerate(SYMBOLS[:3]):
@@ -93,7 +97,7 @@ class Seeding:
             for symbol in SYMBOLS:
                 self._signal(connection, symbol)
             self._marks(connection)
-            self._equity(connection, now, 10_126 + 2 * math.sin(now / NANOS / 40))
+            put(connection, model.equity, self._equity(now, 10_126 + 2 * math.sin(now / NANOS / 40)))
             self._engine(connection, "tradeable")
             if self.random.random() < 0.08:
                 self._happening(connection, now, self.random.randrange(1000))
@@ -139,10 +143,10 @@ class Seeding:
             {"market": MARKET, "ts_event": self.now, "universe": 312, "weights": facts_json(WEIGHTS).decode()},
         )
 
-    def _heat_point(self, connection: Connection, symbol: str, at: int) -> None:
+    def _heat_point(self, symbol: str, at: int) -> dict[str, Any]:
         wave = 12 * math.sin(at / NANOS / 120 + SYMBOLS.index(symbol))
         heat = min(99.0, max(1.0, self.heat[symbol] - 8 + wave))
-        row = {
+        return {
             "market": MARKET,
             "symbol": symbol,
             "ts_event": at,
@@ -150,7 +154,6 @@ class Seeding:
             "rank": 1,
             "price": self.prices[symbol],
         }
-        put(connection, model.heat_history, row)
 
     def _history(self, connection: Connection, symbol: str) -> None:
         minute = self.now // (60 * NANOS) * 60 * NANOS
@@ -385,13 +388,12 @@ class Seeding:
 
     # --- account, engine, everything else ---
 
-    def _equity(self, connection: Connection, at: int, equity: float) -> None:
-        row = {
+    def _equity(self, at: int, equity: float) -> dict[str, Any]:
+        return {
             "market": MARKET, "ts_event": at, "equity": equity, "cash": equity - 1500, "exposure": 1500.0,
             "realised_pnl": 84.31, "unrealised_pnl": equity - 10084.31, "drawdown": 0.0042, "day_pnl": equity - 10000,
             "open_positions": len(self.entries), "account": "paper",
         }  # fmt: skip
-        put(connection, model.equity, row)
 
     def set_engine(self, state: State, reasons: list[Reason], *, paused: bool = False) -> None:
         """Put the engine into another state."""
