@@ -79,6 +79,7 @@ class SimulatorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     inbound_per_second: Annotated[int, Meta(ge=1)] = 5
     streams_per_connection: Annotated[int, Meta(ge=1)] = 1024
     connection_lifetime_s: Positive = 86_400.0
+    connections_per_5_minutes: Annotated[int, Meta(ge=1)] = 300
     max_open_orders_per_symbol: Annotated[int, Meta(ge=1)] = 200
     market: GeneratedMarketSettings = GeneratedMarketSettings()
     faults: FaultSettings = FaultSettings()

@@ -1,8 +1,9 @@
-"""`/sim/...`: status, faults and pumps, for this machine's demos and tests alone."""
+"""`/sim/...`: status, faults, pumps and deposits, for this machine's demos and tests alone."""
 
 from __future__ import annotations
 
 import ipaddress
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -25,6 +26,13 @@ class PumpRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     minutes: Annotated[float, Meta(gt=0.0, le=600.0)]
 
 
+class DepositRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of `POST /sim/deposit`."""
+
+    asset: Annotated[str, Meta(pattern="^[A-Z0-9]{1,20}$")]
+    quantity: Annotated[str, Meta(pattern=r"^[0-9]{1,15}(\.[0-9]{1,8})?$")]
+
+
 class Control:
     """The doors that a real exchange has not."""
 
@@ -36,6 +44,7 @@ class Control:
         app.router.add_get("/sim/status", self._status)
         app.router.add_post("/sim/faults", self._faults)
         app.router.add_post("/sim/pump", self._pump)
+        app.router.add_post("/sim/deposit", self._deposit)
 
     async def _status(self, request: web.Request) -> web.Response:
         return self._guarded(request, self.status())
@@ -117,6 +126,16 @@ class Control:
             return self._guarded(request, {})
         episode = market.pump(row, wanted.percent, wanted.minutes)
         return self._guarded(request, {"symbol": wanted.symbol, "start_s": episode.start_s, "end_s": episode.end_s})
+
+    async def _deposit(self, request: web.Request) -> web.Response:
+        try:
+            wanted = msgspec.json.decode(await request.read(), type=DepositRequest)
+        except msgspec.DecodeError as error:
+            return self._refused(str(error))
+        if self._exchange.engine is None or not _local(request):
+            return self._guarded(request, {})
+        self._exchange.engine.deposit(wanted.asset, Decimal(wanted.quantity))
+        return self._guarded(request, {"asset": wanted.asset, "quantity": wanted.quantity})
 
     @staticmethod
     def _guarded(request: web.Request, value: Any) -> web.Response:

@@ -14,6 +14,7 @@ from venues.simulated.errors import DUPLICATE, WOULD_MATCH, Refusal, filter_fail
 from venues.simulated.market import GeneratedMarket
 from venues.simulated.orders import Fill, Order, OrderPayloads, OrderType, Side, Status, TimeInForce
 from venues.simulated.tape import PublicTrade
+from venues.simulated.wire import amount
 
 
 def _unheard(trade: PublicTrade, event_ms: int) -> None:
@@ -130,6 +131,13 @@ class MatchingEngine:
         self._close(order, Status.CANCELED, "NONE", cancel_id)
         self._position(order)
         return cancel_id
+
+    def deposit(self, asset: str, value: Decimal) -> None:
+        """Add `value` to the account from outside; reported as balanceUpdate."""
+        now = self._account.updated_ms = self._market.now_ms
+        self._account.receive(asset, value)
+        self._report({"e": "balanceUpdate", "E": now, "a": asset, "d": amount(value), "T": now})
+        self._report({"e": "outboundAccountPosition", "E": now, "u": now, "B": self._account.position([asset])})
 
     def on_step(self, trades: list[PublicTrade]) -> None:
         """Let the step's public trades and new quotes reach the resting orders."""

@@ -63,6 +63,7 @@ class SimulatedExchange:
         self.users = UserStreams(self.faults)
         self.gate = Gate(credentials or Credentials.from_environment(settings))
         self.market: GeneratedMarket | None = None
+        self.engine: MatchingEngine | None = None
         self.player: RecordingPlayer | None = None
         self.websocket_api: WebSocketApi | None = None
         self.port = 0
@@ -93,6 +94,8 @@ class SimulatedExchange:
             ) from error
         self.port = int(self._runner.addresses[0][1])
         self._tasks.append(asyncio.create_task(self._run(), name="source"))
+        if self.settings.faults.drop_sockets_every_s:
+            self._tasks.append(asyncio.create_task(self._drop_again_and_again()))
         return self.port
 
     async def stop(self) -> None:
@@ -116,6 +119,11 @@ class SimulatedExchange:
     def running(self) -> list[asyncio.Task[None]]:
         """The tasks that make the market."""
         return [task for task in self._tasks if task.get_name() == "source"]
+
+    async def _drop_again_and_again(self) -> None:
+        while True:
+            await asyncio.sleep(self.settings.faults.drop_sockets_every_s)
+            self.drop_sockets()
 
     def drop_later(self, seconds: float) -> None:
         """Cut every websocket after `seconds`."""
@@ -168,6 +176,7 @@ class SimulatedExchange:
         orders = OrderPayloads(publisher.payloads)
         engine = MatchingEngine(market, account, orders, settings, self.users.publish)
         engine.publish = publisher.send_trade
+        self.engine = engine
         publisher.on_step = engine.on_step
         self.market, self._publisher = market, publisher
         public = PublicApi(market, rules, publisher.payloads, clock)

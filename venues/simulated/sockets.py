@@ -92,6 +92,14 @@ class MarketSockets:
     def __init__(self, hub: Hub, settings: SimulatorSettings) -> None:
         self._hub = hub
         self._settings = settings
+        self._opened: deque[float] = deque(maxlen=settings.connections_per_5_minutes)
+
+    def _too_often(self) -> bool:
+        now, full = time.monotonic(), len(self._opened) == self._settings.connections_per_5_minutes
+        if full and now - self._opened[0] < 300.0:
+            return True
+        self._opened.append(now)
+        return False
 
     async def raw(self, request: web.Request) -> web.StreamResponse:
         """Serve a raw connection; path parts that are no stream's name, such as ccxt's `/0`, are ignored."""
@@ -107,6 +115,8 @@ class MarketSockets:
         socket = web.WebSocketResponse(autoping=False, compress=False, max_msg_size=1 << 16)
         if not socket.can_prepare(request):
             return web.Response(status=400, text="expected a websocket handshake")
+        if self._too_often():
+            return web.Response(status=429, text="too many connections within five minutes")
         await socket.prepare(request)
         keeper = Keeper(socket, self._settings)
         connection = Connection(socket, combined, request.transport)

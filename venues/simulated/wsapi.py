@@ -187,6 +187,9 @@ class WebSocketApi:
         wanted = params.get("subscriptionId", session.subscription)
         if session.subscription is None or wanted != session.subscription:
             raise Refusal(*_NOT_ACTIVE)
+        event = {"e": "eventStreamTerminated", "E": self._clock.now_ms()}
+        message = {"subscriptionId": session.subscription, "event": event}
+        session.connection.put(msgspec.json.encode(message).decode())
         self._end_subscription(session)
         return {}
 

@@ -167,6 +167,27 @@ async def test_reports_are_doubled_and_swapped() -> None:
         assert await kinds(2) == ["outboundAccountPosition", "executionReport"]
 
 
+async def test_a_deposit_is_reported_as_a_balance_update() -> None:
+    async with connected() as (exchange, client), client.session.ws_connect(f"{client.stream}/ws-api/v3") as socket:
+        await subscribe_user_data(client, exchange, socket)
+        url = f"{client.base}/sim/deposit"
+        async with client.session.post(url, json={"asset": "USDT", "quantity": "250.5"}) as answer:
+            assert answer.status == 200
+        update, position = [(await socket.receive_json(timeout=5))["event"] for _ in range(2)]
+        assert (update["e"], update["a"], update["d"]) == ("balanceUpdate", "USDT", "250.50000000")
+        assert position["B"] == [{"a": "USDT", "f": "100250.50000000", "l": "0.00000000"}]
+        async with client.session.post(url, json={"asset": "USDT", "quantity": "-1"}) as answer:
+            assert answer.status == 400
+
+
+async def test_sockets_drop_again_and_again() -> None:
+    async with connected(faults=FaultSettings(drop_sockets_every_s=1)) as (_, client):
+        for _ in range(2):
+            async with websockets.connect(f"{client.stream}/ws/nopeusdt@trade") as socket:
+                with pytest.raises(websockets.ConnectionClosedError):
+                    await endless(socket, 5)
+
+
 async def test_a_skewed_clock_is_told_and_enforced() -> None:
     async with connected() as (exchange, client):
         await client.fault("clock_skew", ms=90_000)

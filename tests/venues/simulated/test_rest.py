@@ -295,7 +295,9 @@ async def test_ed25519_keys_log_on_and_subscribe() -> None:
                 assert (await ask("userDataStream.subscribe"))["result"] == {"subscriptionId": 0}
                 assert (await ask("userDataStream.subscribe"))["error"]["code"] == -2035
                 assert (await ask("account.status", timestamp=now_ms()))["status"] == 200
-                assert (await ask("userDataStream.unsubscribe"))["status"] == 200
+                terminated = await ask("userDataStream.unsubscribe")
+                assert terminated["event"]["e"] == "eventStreamTerminated"
+                assert (await socket.receive_json(timeout=5))["status"] == 200
                 assert (await ask("nope"))["status"] == 404
                 wrong = await ask("session.logon", apiKey=KEY, timestamp=now_ms(), signature="AAAA")
                 assert wrong["error"]["code"] == -1022

@@ -240,6 +240,16 @@ async def test_more_streams_than_the_limit_are_refused() -> None:
         assert (await ask(socket, method="SUBSCRIBE", params=names[:3], id=2))["result"] is None
 
 
+async def test_too_many_connections_are_refused() -> None:
+    async with connected(connections_per_5_minutes=2) as (_, client):
+        for _ in range(2):
+            async with listening(client, "/ws"):
+                pass
+        with pytest.raises(websockets.InvalidStatus) as refused:
+            await websockets.connect(f"{client.stream}/ws")
+        assert refused.value.response.status_code == 429
+
+
 async def test_a_connection_has_a_lifetime() -> None:
     async with connected(connection_lifetime_s=0.3) as (_, client), listening(client, "/ws/!miniTicker@arr") as socket:
         with pytest.raises(websockets.ConnectionClosed):
