@@ -58,7 +58,7 @@ def replay(
     gc.freeze()
     begun = time.perf_counter()
     try:
-        run_main(flow)
+        run_main(flow)  # type: ignore[no-untyped-call]
     finally:
         gc.unfreeze()
         collected.close()

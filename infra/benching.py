@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from infra.bench.results import Result
 
 NAMES = ("replay", "kafka", "latency", "discovery")
 
@@ -36,7 +39,7 @@ def bench(
         sys.stdout.buffer.write(msgspec.json.encode(results) + b"\n")
 
 
-def _bench(name: str) -> Callable[[], object]:
+def _bench(name: str) -> Callable[[], Result]:
     if name == "replay":
         from infra.bench.replay import bench_replay
 
@@ -54,13 +57,10 @@ def _bench(name: str) -> Callable[[], object]:
     return bench_discovery
 
 
-def _print(result: object) -> None:
+def _print(result: Result) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from infra.bench.results import Result
-
-    assert isinstance(result, Result)
     console = Console()
     ratio = f", {result.ratio:.2f} x the bare loop" if result.ratio is not None else ""
     verdict = "met" if result.met else "NOT met"

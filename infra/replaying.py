@@ -70,7 +70,7 @@ def opener(source: str, settings: Settings, begin: str | None, end: str | None) 
     if path.suffix == ".parquet":
         if not path.is_file():
             raise CommandError(f"replay: {path}: no such file")
-        return lambda market: candle_batches(path, t_from=_time(begin), t_to=_time(end))
+        return lambda _market: candle_batches(path, t_from=_time(begin), t_to=_time(end))
     if source == KAFKA or (":" in source and source.rpartition(":")[2].isdigit()):
         address = broker_address(settings, None if source == KAFKA else source)
 

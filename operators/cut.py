@@ -14,7 +14,7 @@ from contracts.facts import DeadLetter
 from contracts.settings import DeskSettings
 from operators import parser
 from operators.jit import kernel
-from operators.slices import ColumnBatch, I4, I8, Kind, RawBatch, Slice, Ticks, U1
+from operators.slices import I4, I8, U1, ColumnBatch, Kind, RawBatch, Slice, Ticks
 from operators.state import Dumped, State
 
 RANK = 0
@@ -30,6 +30,8 @@ class CutState(State):
     def __post_init__(self) -> None:
         self.ids: dict[str, int] = {}
         self.count = 0
+        self.names: U1 = np.zeros((0, parser.NAME_BYTES), dtype=np.uint8)
+        self.lengths: I4 = np.zeros(0, dtype=np.int32)
         self._reserve(256)
         for name in list(self.symbols):
             self._insert(name)
@@ -174,7 +176,7 @@ class _Walk:
         if problem:
             self._bury(raw, offset, problem, row)
             return row
-        self.count(type(event).__struct_config__.tag)  # type: ignore[arg-type]
+        self.count(str(type(event).__struct_config__.tag))
         return self._rows(event, offset, ticks, row)
 
     def _bury(self, raw: bytes, offset: int, reason: str, row: int) -> None:
@@ -244,7 +246,7 @@ class _Walk:
                 skipped.append(row)
                 symbol[row] = -1
             else:
-                self.count(type(event).__struct_config__.tag)  # type: ignore[arg-type]
+                self.count(str(type(event).__struct_config__.tag))
                 number = state.intern(event.symbol) if isinstance(event, events.Klines) else -1
                 if isinstance(event, events.Klines):
                     code = batch.names.index(event.symbol) if event.symbol in batch.names else -1

@@ -12,7 +12,7 @@ from contracts.events import WatchSymbol
 from contracts.settings import DeskSettings
 from operators import framing
 from operators.frame import FORMING, INTERVALS
-from operators.slices import F8, SECOND, FrameBlock, I8, Kind, Slice
+from operators.slices import F8, I8, SECOND, FrameBlock, Kind, Slice
 from operators.state import State, capacity, grow
 
 RANK = 9
@@ -34,8 +34,9 @@ class FocusState(State):
 class Focus:
     """Choose the coins in focus: held ones, those a person looks at, then the hottest, at most `frame.detail_symbols`.
 
-    Every `watch_every_s` the wanted coins are compared with the list; a coin leaves it `watch_keep_s` after it was last wanted, so that streams
-    do not flap. A `Watchlist` fact is written when the list changed. Forming 1 m bars of coins in focus are written each second, the longer
+    Every `watch_every_s` the wanted coins are compared with the list; a coin leaves it `watch_keep_s` after it was last wanted,
+    so that streams do not flap. A `Watchlist` fact is written when the list changed. Forming 1 m bars of coins in
+    focus are written each second, the longer
     ones with every comparison.
     """
 

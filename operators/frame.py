@@ -66,7 +66,8 @@ class Frame:
     """Close seconds and bars.
 
     step adds `frames` (F, S), `bars` by interval, `history`, and `Bars` facts for what closed; `partial` holds per minute close the
-    frame's index and the (FORMING, framing.BAR, S) columns of the longer windows so far (zeros where just closed). A late trade is counted, not applied; a late
+    frame's index and the (FORMING, framing.BAR, S) columns of the longer windows so far (zeros where just closed). A late
+    trade is counted, not applied; a late
     ticker still moves the price, since it is a state and no increment. Ticker volume is the increase of the 24 h figure: where it falls
     (old trades drop out, the venue's daily reset) it counts as none, and after a gap the first figure only sets the base.
     """
@@ -126,7 +127,7 @@ class Frame:
                 row += 1
                 resume = False
         blocks.append((block, heads, used))
-        piece.frames = _join(blocks, width)
+        piece.frames = _join(blocks)
         for seconds, minute in closed.items():
             if minute.ts_open:
                 self._publish(piece, seconds, minute)
@@ -157,8 +158,8 @@ class Frame:
                 HistoryBars(
                     row=row, symbol=int(piece.ticks.symbol[row]), seconds=SECONDS_OF[event.interval], ts_open=ts_open, open=columns[1],
                     high=columns[2], low=columns[3], close=columns[4], volume=columns[5], quote_volume=columns[6], trades=columns[7],
-                )  # fmt: skip
-            )
+                )
+            )  # fmt: skip
 
     def _close_minute(
         self, state: FrameState, piece: Slice, closed: dict[int, _Minute], second: int, frame: int, width: int
@@ -251,7 +252,7 @@ def _block(frames: int, width: int) -> tuple[F8, I8, int]:
     return np.empty((framing.FIELDS, frames, width)), np.zeros((framing.HEADS, frames), dtype=np.int64), 0
 
 
-def _join(blocks: list[tuple[F8, I8, int]], width: int) -> FrameBlock:
+def _join(blocks: list[tuple[F8, I8, int]]) -> FrameBlock:
     if len(blocks) == 1:
         block, heads, used = blocks[0]
         block, heads = block[:, :used], heads[:, :used]

@@ -203,8 +203,10 @@ def walk(
     heads: I8,
     used: int,
 ) -> tuple[int, int, int]:
-    """Walk from `row` on; returns (status, row, frames used). Call again with `resume` True after NEED_ROOM, MINUTE_CLOSED and GAP: the
-    row's clock work is then not done twice."""
+    """Walk from `row` on; returns (status, row, frames used).
+
+    Call again with `resume` True after NEED_ROOM, MINUTE_CLOSED and GAP: the row's clock work is then not done twice.
+    """
     while row < len(kind):
         k = kind[row]
         recv = ts_recv[row]
@@ -297,10 +299,10 @@ def walk(
                 _price(last, times, seconds, slot, s, v0[row], time)
             quote = v1[row]
             base = v2[row]
-            if (traded == 0 or time - traded > rules[TRADE_SOURCE]) and not np.isnan(last[CUM_QUOTE, s]):
-                if quote > last[CUM_QUOTE, s] and base > last[CUM_BASE, s]:
-                    seconds[slot, S_QUOTE, s] += quote - last[CUM_QUOTE, s]
-                    seconds[slot, S_VOLUME, s] += base - last[CUM_BASE, s]
+            own = traded == 0 or time - traded > rules[TRADE_SOURCE]
+            if own and quote > last[CUM_QUOTE, s] and base > last[CUM_BASE, s]:  # never where they are NaN
+                seconds[slot, S_QUOTE, s] += quote - last[CUM_QUOTE, s]
+                seconds[slot, S_VOLUME, s] += base - last[CUM_BASE, s]
             last[CUM_QUOTE, s] = quote
             last[CUM_BASE, s] = base
             last[QUOTE_24H, s] = quote

@@ -86,7 +86,7 @@ def _time(buffer: Any, at: int, end: int) -> tuple[int, int]:
 
 @kernel
 def _ratio(mantissa: Any, power: int) -> float:
-    """mantissa / 10**power, rounded half to even; mantissa > 0 is uint64 below 2**62, power 1..18."""
+    """Divide: mantissa / 10**power, rounded half to even; mantissa > 0 is uint64 below 2**62, power 1..18."""
     divisor = _TEN_INT[power]
     whole = mantissa // divisor
     rest = mantissa % divisor
@@ -121,7 +121,7 @@ def _ratio(mantissa: Any, power: int) -> float:
     exponent += 2
     if low == 3 or (low == 2 and (sticky or (bits & one) == one)):
         bits += one
-    return np.ldexp(float(bits), exponent)
+    return float(np.ldexp(float(bits), exponent))
 
 
 @kernel

@@ -10,6 +10,7 @@ import pickle
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -47,7 +48,7 @@ def run(
     facts: list[Outgoing] = []
     pieces: list[Slice] = []
     edges = [0, *sorted(set(cuts) - {0, len(log)}), len(log)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         if start == end:
             continue
         piece = cutter.read(cut_state, RawBatch(np.arange(start, end, dtype=np.int64), list(log[start:end])))
@@ -118,7 +119,7 @@ def check_decodable(whole: Ran) -> None:
 
 
 def _through_pickle(dumped: Dumped) -> Dumped:
-    result: Dumped = pickle.loads(pickle.dumps(dumped))
+    result: Dumped = pickle.loads(pickle.dumps(dumped))  # noqa: S301 - our own bytes
     return result
 
 
@@ -136,10 +137,8 @@ def first_difference(a: Any, b: Any, path: str) -> str | None:
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
         if a.dtype != b.dtype or a.shape != b.shape:
             return f"{path}: {a.dtype}{a.shape} and {b.dtype}{b.shape}"
-        if a.dtype.kind == "f":
-            where = np.argwhere((a != b) & ~(np.isnan(a) & np.isnan(b)))
-        else:
-            where = np.argwhere(a != b)
+        both_nan = np.isnan(a) & np.isnan(b) if a.dtype.kind == "f" else False
+        where = np.argwhere((a != b) & ~np.asarray(both_nan))
         if len(where):
             at = tuple(where[0].tolist())
             return f"{path}{list(at)}: {a[at]!r} and {b[at]!r}"

@@ -114,7 +114,7 @@ class CockpitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     port: int = 8501
     refresh_s: float = 1.0
-    password_env: str = "EMBERLINE_COCKPIT_PASSWORD"
+    password_env: str = "EMBERLINE_COCKPIT_PASSWORD"  # noqa: S105 - a name, no password
     unlock_minutes: float = 15.0
     time_zone: str = "Asia/Shanghai"
     stale_after_s: float = 10.0  # a read model not written for so long means: the desk is not running

@@ -29,7 +29,7 @@ def stop_on_signals() -> threading.Event:
     """A flag that SIGTERM and SIGINT set."""
     stop = threading.Event()
 
-    def on_signal(number: int, frame: FrameType | None) -> None:
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
         stop.set()
 
     signal.signal(signal.SIGTERM, on_signal)
@@ -43,8 +43,8 @@ def recovery_folder(folder: Path, *, rebuild: bool = False) -> RecoveryConfig:
         shutil.rmtree(folder)
     if not folder.exists() or not any(folder.iterdir()):
         folder.mkdir(parents=True, exist_ok=True)
-        init_db_dir(folder, 1)
-    return RecoveryConfig(str(folder))
+        init_db_dir(folder, 1)  # type: ignore[no-untyped-call]
+    return RecoveryConfig(str(folder))  # type: ignore[no-untyped-call]
 
 
 def run_flow(flow: Dataflow, *, epoch_s: float, recovery: RecoveryConfig | None = None) -> None:
@@ -52,7 +52,7 @@ def run_flow(flow: Dataflow, *, epoch_s: float, recovery: RecoveryConfig | None 
     gc.collect()
     gc.freeze()  # what lives from here on to the end need not be looked at by every collection
     try:
-        cli_main(flow, epoch_interval=timedelta(seconds=epoch_s), recovery_config=recovery)
+        cli_main(flow, epoch_interval=timedelta(seconds=epoch_s), recovery_config=recovery)  # type: ignore[no-untyped-call]
     except BytewaxRuntimeError as e:
         cause: BaseException | None = e
         while cause is not None and not isinstance(cause, EmberlineError):

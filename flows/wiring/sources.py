@@ -107,7 +107,7 @@ class KafkaPart(StatefulSourcePartition[Item, int]):
 
     def _batch(self, messages: list[Message]) -> RawBatch | None:
         good = messages
-        if any([m.error() is not None for m in messages]):
+        if any(m.error() is not None for m in messages):
             good = []
             for m in messages:
                 error = m.error()
@@ -123,7 +123,8 @@ class KafkaPart(StatefulSourcePartition[Item, int]):
             return None
         values = [m.value() or b"" for m in good]
         first, last = good[0].offset(), good[-1].offset()
-        assert first is not None and last is not None
+        assert first is not None
+        assert last is not None
         if last - first == len(good) - 1:
             offsets = np.arange(first, last + 1, dtype=np.int64)
         else:

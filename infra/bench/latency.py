@@ -1,7 +1,8 @@
 """Tick -> order_attempt through a real Kafka: producer, broker, desk and reader as processes of their own, 20,000 ticks a second.
 
-A tick's way: handed to the producer, on the log, read by the desk, decided, its order attempt on the topic, read by whoever listens. The time is
-taken between the hand-over of the very message whose offset the attempt names and the attempt's arrival at the reader, on one clock.
+A tick's way: handed to the producer, on the log, read by the desk, decided, its order attempt on the topic, read by whoever
+listens. The time is taken between the hand-over of the very message whose offset the attempt names and the attempt's arrival at
+the reader, on one clock.
 """
 
 from __future__ import annotations
@@ -34,8 +35,10 @@ EAGER = {
         "heat_min": 0.0, "consensus_min": -1.0, "spread_max_bps": 1000.0, "edge_over_cost": 0.0, "max_change_5m": 10.0, "valid_s": 5.0,
         "cooldown_after_loss_s": 0.0, "cooldown_after_exit_s": 0.0,
     },
-    "exits": {"take_profit": [[0.0004, 1.0]], "stop_loss": 0.0004, "break_even_after": None, "trailing_after": None, "heat_faded_below": None,
-              "opposite_consensus": None, "black_swan_5m": None},
+    "exits": {
+        "take_profit": [[0.0004, 1.0]], "stop_loss": 0.0004, "break_even_after": None, "trailing_after": None,
+        "heat_faded_below": None, "opposite_consensus": None, "black_swan_5m": None,
+    },
     "size": {"notional": 50.0, "max_of_minute_volume": 1.0},
     "risk": {"max_positions": 40, "max_exposure": 1e6, "daily_loss_max": 1.0},
     "paper": {"cash": 1e6, "volume_share": 1.0},

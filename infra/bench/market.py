@@ -8,7 +8,7 @@ import numpy as np
 
 from contracts import events
 from contracts.events import encode_event
-from operators.slices import SECOND, ColumnBatch, I8, Kind
+from operators.slices import I8, SECOND, ColumnBatch, Kind
 
 START = 1_786_000_020 * SECOND
 
@@ -142,8 +142,8 @@ def messages(batch: ColumnBatch) -> Iterator[bytes]:
                     side=1 if v2 > 0 else -1,
                     trade_id=int(v3),
                     ts_event=ts_event,
-                )  # fmt: skip
-            )
+                )
+            )  # fmt: skip
         elif kind == Kind.QUOTE:
             yield encode(
                 events.Quote(

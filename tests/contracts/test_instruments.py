@@ -8,7 +8,8 @@ from decimal import ROUND_FLOOR, Decimal
 
 import msgspec
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contracts.instruments import Instrument, check_order, from_float, round_price, round_quantity, round_to_step
 from contracts.reasons import DenyReason
@@ -16,7 +17,7 @@ from tests.recorded import recorded
 
 BTC = Instrument(
     symbol="BTCUSDT", base="BTC", quote="USDT", status="TRADING", tick_size=Decimal("0.01"), lot_size=Decimal("0.00001"),
-    min_quantity=Decimal("0.00001"), max_quantity=Decimal("9000"), min_notional=Decimal("5"),
+    min_quantity=Decimal("0.00001"), max_quantity=Decimal(9000), min_notional=Decimal(5),
 )  # fmt: skip
 steps = st.sampled_from([Decimal(10) ** -k for k in range(9)] + [Decimal("0.5"), Decimal("0.25"), Decimal(5)])
 

@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 from bytewax.testing import run_main
 from confluent_kafka import Consumer, TopicPartition
-from hypothesis import given, settings as hypothesis_settings, strategies as st
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from contracts.settings import DeskSettings, load_settings
 from contracts.settings.services import BrokerSettings

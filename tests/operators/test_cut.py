@@ -9,7 +9,9 @@ import random
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings as hypothesis_settings, strategies as st
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from contracts import events
 from contracts.events import decode_event, encode_event
@@ -157,10 +159,14 @@ def as_columns(log: list[bytes]) -> ColumnBatch:
             continue
         if isinstance(event, events.Trade):
             rows.append(
-                (offset, Kind.TRADE, event.symbol, event.ts_event, event.ts_recv, event.price, event.quantity, float(event.side), float(event.trade_id))
+                (
+                    offset, Kind.TRADE, event.symbol, event.ts_event, event.ts_recv, event.price, event.quantity,
+                    float(event.side), float(event.trade_id),
+                )
             )
         elif isinstance(event, events.Quote):
-            rows.append((offset, Kind.QUOTE, event.symbol, event.ts_event, event.ts_recv, event.bid, event.ask, event.bid_size, event.ask_size))
+            sizes = (event.bid_size, event.ask_size)
+            rows.append((offset, Kind.QUOTE, event.symbol, event.ts_event, event.ts_recv, event.bid, event.ask, *sizes))
         elif isinstance(event, events.Tickers):
             rows += [(offset, Kind.TICKER, r[0], r[1], event.ts_recv, r[2], r[7], r[6], r[3]) for r in event.rows]
         elif isinstance(event, events.Heartbeat):

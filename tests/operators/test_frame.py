@@ -6,7 +6,9 @@ import numpy as np
 import polars as pl
 import pyarrow.feather
 import pytest
-from hypothesis import given, settings as hypothesis_settings, strategies as st
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from contracts.events import Heartbeat, StreamGap, Trade, encode_event
 from contracts.settings import DeskSettings
@@ -108,7 +110,15 @@ def test_a_recording_that_begins_anew_resets_the_clock() -> None:
     log = [trade(1000 + k, trade_id=k) for k in range(5)]
     again = [
         encode_event(
-            Trade(ts_recv=START + (1010 + k) * SECOND, symbol="AAAUSDT", price=5.0, quantity=1.0, side=1, trade_id=k, ts_event=START + k * SECOND)
+            Trade(
+                ts_recv=START + (1010 + k) * SECOND,
+                symbol="AAAUSDT",
+                price=5.0,
+                quantity=1.0,
+                side=1,
+                trade_id=k,
+                ts_event=START + k * SECOND,
+            )
         )
         for k in range(100)
     ]
@@ -183,14 +193,11 @@ def test_recorded_trades_give_the_exchange_candles() -> None:
         while clock + SECOND < ts:
             clock += SECOND
             log.append(encode_event(Heartbeat(ts_recv=clock, sequence=0)))
-        log.append(
-            encode_event(
-                Trade(
-                    ts_recv=ts, symbol="XRPETH", price=price, quantity=amount, side=1 if side == "buy" else -1, trade_id=int(number),
-                    ts_event=ts,
-                )  # fmt: skip
-            )
-        )
+        aggressor = 1 if side == "buy" else -1
+        event = Trade(
+            ts_recv=ts, symbol="XRPETH", price=price, quantity=amount, side=aggressor, trade_id=int(number), ts_event=ts
+        )  # fmt: skip
+        log.append(encode_event(event))
     log += [encode_event(Heartbeat(ts_recv=clock + k * SECOND, sequence=0)) for k in range(1, 130)]
     bars = run(chain, log, range(5000, len(log), 5000)).pieces
     ours: dict[int, tuple[float, ...]] = {}
