@@ -13,6 +13,7 @@ import typer
 
 from infra.benching import bench
 from infra.evaluating import evaluate_app
+from infra.explaining import why
 from infra.replaying import replay
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ def tap(
 
 
 app.command()(replay)
+app.command()(why)
 app.command()(bench)
 
 

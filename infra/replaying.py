@@ -66,18 +66,18 @@ def opener(source: str, settings: Settings, begin: str | None, end: str | None) 
 
     path = Path(source)
     if path.is_dir():
-        return lambda market: archive_batches(path, market, _time(begin), _time(end))
+        return lambda market: archive_batches(path, market, parse_time(begin), parse_time(end))
     if path.suffix == ".parquet":
         if not path.is_file():
             raise CommandError(f"replay: {path}: no such file")
-        return lambda _market: candle_batches(path, t_from=_time(begin), t_to=_time(end))
+        return lambda _market: candle_batches(path, t_from=parse_time(begin), t_to=parse_time(end))
     if source == KAFKA or (":" in source and source.rpartition(":")[2].isdigit()):
         address = broker_address(settings, None if source == KAFKA else source)
 
         def offset(market: str, text: str | None) -> int | None:
             if text is None or text.isdigit():
                 return int(text) if text else None
-            return offset_at(address, settings.markets[market].partition, _time(text) or 0)
+            return offset_at(address, settings.markets[market].partition, parse_time(text) or 0)
 
         return lambda market: kafka_batches(
             address, settings.markets[market].partition, offset(market, begin), offset(market, end), rows=20_000
@@ -87,7 +87,7 @@ def opener(source: str, settings: Settings, begin: str | None, end: str | None) 
     )
 
 
-def _time(text: str | None) -> int | None:
+def parse_time(text: str | None) -> int | None:
     """ISO 8601 as Unix nanoseconds; a time without zone is UTC. Raises CommandError."""
     from datetime import UTC
 
@@ -98,7 +98,7 @@ def _time(text: str | None) -> int | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as e:
-        raise CommandError(f"replay: expected a time such as 2021-04-04T16:00, was {text}") from e
+        raise CommandError(f"expected a time such as 2021-04-04T16:00, was {text}") from e
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return int(moment.timestamp()) * 1_000_000_000
