@@ -52,6 +52,7 @@ class Walk:
         self._state = state
         self._piece = piece
         self._stale_ns = settings.freshness.quote_stale_ms * 1_000_000
+        self._mute_ns = int(settings.orders.ticker_mute_s * SECOND)
         self._latency_ns = settings.paper.latency_ms * 1_000_000
         self._share = from_float(settings.paper.volume_share)
         self.scribe = Scribe(piece, state, account)
@@ -95,7 +96,7 @@ class Walk:
                 state.minutes,
                 state.clock,
                 state.counts,
-                self._stale_ns,
+                self._mute_ns,
             )
             if why == watch.END:
                 break

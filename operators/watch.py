@@ -136,7 +136,7 @@ def scan(
     minutes: F8,
     clock: I8,
     counts: I8,
-    stale_ns: int,
+    mute_ns: int,
 ) -> tuple[int, int, int, int, int]:
     """Walk on from row `i`, frame `f`; returns (why, row, frame, symbol, exit code).
 
@@ -144,7 +144,7 @@ def scan(
     time has come, the row is not applied yet; AT_EVENT and AT_TICK: the row is applied, go on behind it. Rows of one
     message count as one.
 
-    A ticker repeats, up to a second late, what the trade stream of the coin has told; so it says nothing for `stale_ns`
+    A ticker repeats, up to a second late, what the trade stream of the coin has told; so it says nothing for `mute_ns`
     after a trade. The volume of a ticker is the rise of the venue's 24 h figure since the one before; where that figure
     fell (yesterday leaves the window faster than today enters), its mean rate over the time between both.
     """
@@ -212,7 +212,7 @@ def scan(
             tickers += 1
             before = table[s, QUOTE_VOLUME_24H]
             table[s, QUOTE_VOLUME_24H] = v1[row]
-            if now - times[s, TRADE_AT] < stale_ns:
+            if now - times[s, TRADE_AT] < mute_ns:
                 row += 1
                 continue
             traded = v1[row] - before

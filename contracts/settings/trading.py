@@ -78,6 +78,7 @@ class OrderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     entry_type: Literal["market", "limit"] = "market"  # a limit rests at the decision's entry price
     entry_ttl_s: float = 30.0  # what of an entry is not filled by then is cancelled; exits never expire
     retry_s: float = 10.0  # a close that was refused is tried again after this
+    ticker_mute_s: float = 5.0  # a ticker repeats, a second late, what trades told: it moves nothing this long after one
 
 
 class RiskSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -401,3 +401,15 @@ def test_latency_runs_from_the_row_that_closed_the_decision_s_second():
     log = [(-4.0, rules()), *ticks((0.5, 100.0), (1.5, 100.0), (2.2, 100.0), (2.25, 101.0), (2.4, 102.0))]
     fill = of(OrderResult, play(log, settings, Script([packet(2)])))[-1]
     assert (fill.status, fill.fill_price) == ("closed", Decimal(102))
+
+
+def test_stop_withdraws_what_of_the_entry_is_still_working():
+    settings = desk(
+        exits=msgspec.structs.replace(NO_EXITS, stop_loss=0.01), paper=msgspec.structs.replace(PLAIN, volume_share=0.004)
+    )
+    log = [*CALM, *ticks((6.0, 98.0), (7.0, 98.0), (8.0, 98.0), (9.0, 98.0))]  # 4 of 10 units per tick
+    written = play([entry for entry in log if entry[0] < 3 or entry[0] >= 6], settings, Script([packet(2)]))
+    entry = [r for r in of(OrderResult, written) if r.purpose == "entry"][-1]
+    assert (entry.status, entry.reason, entry.filled_quantity) == ("canceled", "STOP_LOSS", Decimal(8))
+    assert of(Position, written)[-1].status == "closed"
+    assert max(abs(p.signed_quantity) for p in of(Position, written)) == Decimal(8)
