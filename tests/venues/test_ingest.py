@@ -180,6 +180,27 @@ async def test_a_frozen_feed_is_opened_anew(embedded_broker: LocalBroker, var: P
     assert gaps[0].reason.startswith("silent for")
 
 
+async def test_tickers_that_fall_silent_beside_talking_trades_open_the_feed_anew(
+    embedded_broker: LocalBroker, var: Path
+) -> None:
+    async with scripted_venue() as venue:
+        made = settings(venue, embedded_broker, var, silence_s=1.0, always_detail=["BTCUSDT"])
+        async with running(made):
+            await venue.until(lambda: venue.live)
+            await venue.tickers(ticker("BTCUSDT"))
+            number = 0
+            while len(venue.sockets) == 1:
+                number += 1
+                with contextlib.suppress(ConnectionError):
+                    await venue.say("btcusdt@trade", trade("BTCUSDT", number), 0)
+                await asyncio.sleep(0.05)
+            await venue.until(lambda: venue.live == [1])
+            await venue.tickers(ticker("BTCUSDT"))
+            await venue.until(lambda: venue.live == [1])
+    reasons = [state.reason for state in of(StreamState, read_log(embedded_broker.address, 2)) if state.reason]
+    assert reasons[0].startswith("tickers silent for")
+
+
 async def test_the_watchlist_subscribes_and_unsubscribes(embedded_broker: LocalBroker, var: Path) -> None:
     async with scripted_venue() as venue:
         venue.symbols.extend({**venue.symbols[0], "symbol": f"C{i}USDT"} for i in range(30))

@@ -82,10 +82,10 @@ async def until(condition: Any, seconds: float = 30.0) -> None:
     ],
 )
 async def test_a_recorded_session_is_accounted_for_to_the_message(
-    embedded_broker: LocalBroker, var: Path, path: str, symbols: list[str], streams: list[str], speed: float
+    broker: LocalBroker, var: Path, path: str, symbols: list[str], streams: list[str], speed: float
 ) -> None:
     async with exchange(recording=str(recorded(path)), speed=speed) as simulated:
-        settings = made(simulated, embedded_broker, var, always_detail=symbols, detail_streams=streams)
+        settings = made(simulated, broker, var, always_detail=symbols, detail_streams=streams)
         async with running(settings) as ingest:
             assert simulated.player is not None
             await until(simulated.player.done.is_set, 60.0)
@@ -97,7 +97,7 @@ async def test_a_recorded_session_is_accounted_for_to_the_message(
     assert (total.published, total.dead_lettered, total.open) == (sent, 0, 0)
     kinds = {"trade": Trade, "aggTrade": Trade, "bookTicker": Quote, "depth": Depth, "kline": Klines}
     expected = Counter(kinds[stream.split("@")[1].split("_")[0]] for stream in frames.elements())
-    events = read_log(embedded_broker.address)
+    events = read_log(broker.address)
     assert {kind: len(of(kind, events)) for kind in expected} == expected
     assert ingest.publisher.delivered == len(events)
 

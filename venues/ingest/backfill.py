@@ -13,6 +13,7 @@ from contracts.settings.services import IngestSettings
 from venues.binance.history import MINUTE_MS, KlineRow, read_klines
 from venues.binance.rest import BinanceRest
 from venues.binance.times import LATEST_MS
+from venues.ingest.bar_cache import BarCache, CachedBars
 
 PAGE = 1000  # the venue's most per request
 ROWS_PER_EVENT = 500
@@ -28,7 +29,8 @@ class Backfill:
     """Fetch closed 1 m bars and hand them on in chunks, most liquid symbol first.
 
     No bar is asked for twice: `asked_until` holds per symbol the open time (ms) up to which, excluded, the venue was
-    asked. venue_ms() is the venue's clock, now() the receive clock (ns); append(event) takes each chunk.
+    asked. With a cache that holds over restarts, too; what it has is handed on like what was fetched. venue_ms() is the
+    venue's clock, now() the receive clock (ns); append(event) takes each chunk.
     """
 
     def __init__(
@@ -38,16 +40,19 @@ class Backfill:
         venue_ms: Callable[[], int],
         now: Callable[[], int],
         append: Callable[[Klines], None],
+        cache: BarCache | None = None,
     ) -> None:
         self._settings = settings
         self._rest = rest
         self._venue_ms = venue_ms
         self._now = now
         self._append = append
+        self._cache = cache
         self._lock = asyncio.Lock()
         self._starts: dict[str, int] = {}  # ns; first bar of symbols that begin within the range asked for
         self.asked_until: dict[str, int] = {}
         self.bars = 0
+        self.cached_bars = 0
         self.symbols_done = 0
         self.symbols_asked = 0
         self.failed = 0
@@ -95,21 +100,32 @@ class Backfill:
         first = from_ms // MINUTE_MS * MINUTE_MS
         start = max(first, self.asked_until.get(symbol, 0))
         fresh = symbol not in self.asked_until
+        rows: list[KlineRow] = []
+        if fresh and self._cache is not None and (cached := self._cache.load(symbol, start)) is not None:
+            rows = cached.rows
+            self._hand_on(symbol, rows)
+            self.cached_bars += len(rows)
+            await self._pace(rows)
+            start = self.asked_until[symbol] = cached.until_ms
         while True:
             until = self._venue_ms() // MINUTE_MS * MINUTE_MS  # the bar that opens here is still forming
             count = (until - start) // MINUTE_MS
             if count <= 0:
-                return
-            rows = read_klines(await self._rest.klines(symbol, start, min(count, PAGE)), until)
-            if fresh and rows and rows[0][0] > (first + MINUTE_MS) * 1_000_000:
-                self._starts[symbol] = rows[0][0]
-            fresh = False
-            self._hand_on(symbol, rows)
-            last = rows[-1][0] // 1_000_000 + MINUTE_MS if rows else until
+                break
+            page = read_klines(await self._rest.klines(symbol, start, min(count, PAGE)), until)
+            self._hand_on(symbol, page)
+            rows.extend(page)
             # A short page was the last one: what the venue has not is not asked for again.
-            start = last if len(rows) == PAGE else until
+            start = page[-1][0] // 1_000_000 + MINUTE_MS if len(page) == PAGE else until
             self.asked_until[symbol] = start
-            await asyncio.sleep(len(rows) * BYTES_PER_ROW / self._settings.history_bytes_per_second * WORKERS)
+            await self._pace(page)
+        if fresh and rows and rows[0][0] > (first + MINUTE_MS) * 1_000_000:
+            self._starts[symbol] = rows[0][0]
+        if fresh and self._cache is not None:  # a gap's bars do not join on to what is kept
+            self._cache.store(symbol, CachedBars(from_ms=first, until_ms=start, rows=rows))
+
+    async def _pace(self, rows: list[KlineRow]) -> None:
+        await asyncio.sleep(len(rows) * BYTES_PER_ROW / self._settings.history_bytes_per_second * WORKERS)
 
     def _hand_on(self, symbol: str, rows: list[KlineRow]) -> None:
         for i in range(0, len(rows), ROWS_PER_EVENT):

@@ -51,6 +51,7 @@ class Feed:
 
     received(connection, frame, repeated): each frame; `repeated` where another connection may have brought it already.
     opened(), closed(reason): there is a connection again, or none any more.
+    ticker_silence(): seconds since the last ticker array of this connection, 0 before its first one.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Feed:
         received: Callable[[Connection, bytes, bool], None],
         opened: Callable[[], None],
         closed: Callable[[str], None],
+        ticker_silence: Callable[[], float],
     ) -> None:
         self._settings = settings
         self._endpoints = endpoints
@@ -68,6 +70,7 @@ class Feed:
         self._received = received
         self._opened = opened
         self._closed = closed
+        self._ticker_silence = ticker_silence
         self._backoff = Backoff(settings)
         self._stopped = asyncio.Event()
         self._releasing = False
@@ -135,6 +138,8 @@ class Feed:
                 return connection.why or "closed"
             if connection.silence > self._settings.silence_s:
                 return f"silent for {connection.silence:.0f} s"
+            if (quiet := self._ticker_silence()) > self._settings.silence_s:
+                return f"tickers silent for {quiet:.0f} s"
             if connection.age >= STABLE_S:
                 self._backoff.reset()
             if self._shutdown_notice or time.monotonic() >= rollover_at:

@@ -25,6 +25,7 @@ class Intake:
         self._away_since = 0
         self._away_reason = ""
         self.last_frame = 0  # ns; the last frame of market data
+        self.last_tickers = 0  # ns; the last ticker array of this connection, 0 before its first
         self.skew_ns = 0  # venue's clock minus ours, at the newest ticker array
         self.unknown: set[str] = set()  # symbols that traded and were not looked up in the table yet
 
@@ -43,6 +44,10 @@ class Intake:
         """The feed broke: the next frame closes a gap that begins with the last one."""
         if self._away_since == 0 and self.last_frame:
             self._away_since, self._away_reason = self.last_frame, reason
+
+    def ticker_silence(self) -> float:
+        """Seconds since the connection's last ticker array, which comes each second; 0 before its first."""
+        return (self._clock.now() - self.last_tickers) / 1e9 if self.last_tickers else 0.0
 
     def missed(self, since: int, reason: str) -> None:
         """Nothing was received since this time (ns): the next frame closes the gap."""
@@ -80,6 +85,8 @@ class Intake:
         if self._away_since:
             self._close_gap(ts_recv)
         self.last_frame = ts_recv
+        if reading.tickers is not None:
+            self.last_tickers = ts_recv
         if self._repeats(reading, event, repeated):
             fates.duplicate += 1
             if reading.tickers is not None:

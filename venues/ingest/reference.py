@@ -17,6 +17,7 @@ from venues.binance.instruments import read_exchange_info
 from venues.binance.rest import BinanceRest
 from venues.binance.tickers import Dirt
 from venues.ingest.backfill import Backfill
+from venues.ingest.bar_cache import BarCache
 from venues.ingest.universe import ROWS_PER_EVENT, Universe
 
 RETRY_S = 300.0
@@ -40,6 +41,7 @@ class Reference:
         append: Callable[[LogEvent], None],
         letter: Callable[[str, Dirt], None],
         changed: Callable[[], None],
+        cache: BarCache | None = None,
     ) -> None:
         self._settings = settings
         self._rest = rest
@@ -52,7 +54,7 @@ class Reference:
         self._changed = changed
         self._hurry = asyncio.Event()
         self._gaps: asyncio.Queue[int] = asyncio.Queue()
-        self.backfill = Backfill(settings, rest, self.venue_ms, now, append)
+        self.backfill = Backfill(settings, rest, self.venue_ms, now, append, cache)
 
     def venue_ms(self) -> int:
         """The venue's clock: by its newest ticker, else by its last table."""

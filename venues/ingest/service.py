@@ -20,6 +20,7 @@ from venues.binance.endpoints import ANNOUNCEMENTS_URL, TICKERS, endpoints, stre
 from venues.binance.frames import FrameReader
 from venues.binance.rest import BinanceRest
 from venues.ingest.account import Account
+from venues.ingest.bar_cache import BarCache
 from venues.ingest.clock import ReceiveClock
 from venues.ingest.connection import Connection
 from venues.ingest.feed import Feed
@@ -65,7 +66,15 @@ class Ingest:
         self.universe = Universe(self._ingest.quote_asset, self._ingest.always_detail)
         self._reader = FrameReader(self._keeps)
         self.intake = Intake(self.publisher, self.clock, self._reader, self.account)
-        self.feed = Feed(self._ingest, self._places, self.streams, self._frame, self._opened, self._closed)
+        self.feed = Feed(
+            self._ingest,
+            self._places,
+            self.streams,
+            self._frame,
+            self._opened,
+            self._closed,
+            self.intake.ticker_silence,
+        )
         self._rest = BinanceRest(self._places, self._ingest.history_weight_per_minute)
         self.reference = Reference(
             self._ingest,
@@ -76,6 +85,7 @@ class Ingest:
             self.intake.append,
             self.intake.letter,
             self._table_changed,
+            self._bar_cache(),
         )
         self.announcements = AnnouncementMonitor(
             settings.announcements,
@@ -190,6 +200,13 @@ class Ingest:
             clock_skew_ms=self.intake.skew_ns // 1_000_000,
         )
 
+    def _bar_cache(self) -> BarCache | None:
+        """None for a simulated market, which is another one at each start."""
+        if self._ingest.venue == "simulated":
+            return None
+        folder = Path(self.settings.run.folder) / "history" / MARKET
+        return BarCache(folder, 2 * self._ingest.history_bars)
+
     def _frame(self, connection: Connection, frame: bytes, repeated: bool) -> None:
         if self.intake.take(connection, frame, repeated):
             self.feed.shutdown_announced()
@@ -197,6 +214,7 @@ class Ingest:
     def _opened(self) -> None:
         now = self.clock.now()
         self._connected_since = now
+        self.intake.last_tickers = 0
         self.account.connections += 1
         self.intake.append(StreamState(ts_recv=now, stream="market", connected=True))
         if self.intake.last_frame:
