@@ -8,9 +8,10 @@ objects. Numbers that became or may become orders are `Decimal`, written as stri
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
+from msgspec import Meta
 
 from contracts.events import UnixNanos
 from contracts.reasons import Reason
@@ -172,41 +173,43 @@ class CostAssumption(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DecisionPacket(Fact, frozen=True, kw_only=True, tag="decision"):
-    """The only thing execution, backtest, review and page consume.
-
-    strength, confidence and probabilities are 0..1; heat is 0..100; prices in quote currency; edges in basis points of notional before
-    and after cost as named. Valid until `valid_until` (event time); afterwards it opens nothing.
-    """
+    """The only thing execution, backtest, review and page consume. After `valid_until` (event time) it opens nothing."""
 
     symbol: str
-    strategy: str
-    shadow: bool
-    timeframe: str
-    horizon_s: int
+    strategy: Annotated[str, Meta(description="name of the strategy that decided")]
+    shadow: Annotated[bool, Meta(description="decided beside the acting strategy: nothing is sent")]
+    timeframe: Annotated[str, Meta(description="bar the strategy looks at first: 1m, 5m, 15m")]
+    horizon_s: Annotated[int, Meta(ge=0, description="seconds that edge, risk and probabilities look ahead")]
     action: Literal["long", "short", "wait"]
-    strength: float
-    confidence: float
-    risk_level: Literal["low", "medium", "high"]
-    heat: float
-    entry: float
-    stop_loss: float | None
-    take_profit_1: float | None
-    take_profit_2: float | None
-    reward_risk: float | None
-    expected_edge_bps: float
-    edge_risk_bps: float
-    edge_source: str
-    start_probabilities: dict[str, float]
+    strength: Annotated[float, Meta(ge=0.0, le=1.0, description="how strongly the strategy speaks for it")]
+    confidence: Annotated[float, Meta(ge=0.0, le=1.0, description="share of the signals' weight that spoke, by its confidence")]
+    risk_level: Annotated[Literal["low", "medium", "high"], Meta(description="edge_risk_bps against the settings' bounds")]
+    heat: Annotated[float, Meta(ge=0.0, le=100.0, description="total heat")]
+    entry: Annotated[float, Meta(gt=0.0, description="quote currency; the far side of the touch, else the last price")]
+    stop_loss: Annotated[float | None, Meta(description="quote currency")]
+    take_profit_1: Annotated[float | None, Meta(description="quote currency; first tier of the ladder")]
+    take_profit_2: Annotated[float | None, Meta(description="quote currency; second tier")]
+    reward_risk: Annotated[float | None, Meta(description="gain of the whole ladder over the loss at the stop")]
+    expected_edge_bps: Annotated[
+        float, Meta(description="basis points of notional, before cost: quantile of the greatest gain within the horizon")
+    ]
+    edge_risk_bps: Annotated[
+        float, Meta(description="basis points of notional: quantile of the greatest loss within the horizon")
+    ]
+    edge_source: Annotated[str, Meta(description="version of the model, or realised_volatility where there is none")]
+    start_probabilities: Annotated[
+        dict[str, float], Meta(description="0..1 by event: first_target, stop reached within the horizon, each on its own")
+    ]
     cost: CostAssumption
-    consensus: float
-    valid_until: UnixNanos
-    generated_at: UnixNanos
-    generated_at_utc: str
-    generated_at_local: str
-    reasons: list[Reason]
-    model_version: str
-    data_version: str
-    git_version: str
+    consensus: Annotated[float, Meta(ge=-1.0, le=1.0, description="of the signals, short..long")]
+    valid_until: Annotated[UnixNanos, Meta(description="event time, Unix ns")]
+    generated_at: Annotated[UnixNanos, Meta(description="event time, Unix ns")]
+    generated_at_utc: Annotated[str, Meta(description="ISO 8601")]
+    generated_at_local: Annotated[str, Meta(description="ISO 8601 in the time zone of the settings")]
+    reasons: Annotated[list[Reason], Meta(description="what speaks for it; words in contracts/texts.py")]
+    model_version: Annotated[str, Meta(description="empty: none in force")]
+    data_version: Annotated[str, Meta(description="topic of the log decided from")]
+    git_version: Annotated[str, Meta(description="commit of the code")]
 
 
 # --- order_attempt.v1, order_result.v1 --------------------------------------------------------------------------------
