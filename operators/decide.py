@@ -25,7 +25,7 @@ from operators.decide_state import GAP, NEVER, TOLD, DecideState
 from operators.gates import Column, Judgement, Seen, Threshold
 from operators.indicators import Indicators
 from operators.observe import COLUMNS, DECIDE, FRAME, LIMITS, find_duplicates, gather, see, settle, share
-from operators.outlook import Outlook, remember_all
+from operators.outlook import Outlook, remember, remember_all
 from operators.packets import Place, Versions, Writer
 from operators.signals import TIMEFRAMES, no_anchors, no_votes, remember_flow, vote, vote_all
 from operators.slices import B1, F8, I4, I8, SECOND, Decided, FrameBlock, HeatBlock, HistoryBars, Slice
@@ -165,25 +165,42 @@ class Decide:
         return [(at, what) for at, _, what in found]
 
     def _take_history(self, state: DecideState, history: HistoryBars) -> None:
-        """Start a coin over from the venue's bars, if they tell more than was seen."""
-        s, n = history.symbol, len(history.ts_open)
-        if history.seconds != MINUTE_S or n <= state.indicators[MINUTE_S].count[s]:
+        """Go on with the venue's bars where they follow what was seen (history comes in parts, oldest first); start the coin over where
+        they tell more than was seen.
+        """
+        s = history.symbol
+        if history.seconds != MINUTE_S:
+            return
+        minutes = state.indicators[MINUTE_S]
+        known = int(minutes.count[s])
+        newer = history.ts_open > minutes.last[s] if known else np.ones(len(history.ts_open), dtype=np.bool_)
+        over = not newer.any()
+        if over and len(history.ts_open) <= known:
             return
         columns = np.array(
             [history.open, history.high, history.low, history.close, history.volume, history.quote_volume]
         )
         ts_open = np.ascontiguousarray(history.ts_open)
+        if not over:
+            ts_open, columns = np.ascontiguousarray(ts_open[newer]), np.ascontiguousarray(columns[:, newer])
         for seconds, indicators in self._indicators.items():
             own = state.indicators[seconds]
-            indicators.forget(own, s)
+            if over:
+                indicators.forget(own, s)
             starts, bars = ts_open, columns
             if seconds > MINUTE_S:
-                self._joiners[seconds].forget(state.bars[seconds], s)
+                if over:
+                    self._joiners[seconds].forget(state.bars[seconds], s)
                 starts, bars = self._joiners[seconds].join(state.bars[seconds], s, ts_open, columns)
             indicators.replay(own, s, starts, bars[1].copy(), bars[2].copy(), bars[3].copy(), bars[4].copy())
             number = TIMEFRAMES.index(seconds)
             vote(own.values, own.memory, own.ring, own.count, s, number, state.votes, state.anchors)
-        self._outlook.replay(state.outlook, s, columns[1].copy(), columns[2].copy(), columns[3].copy())
+        if over or not known:
+            self._outlook.replay(state.outlook, s, columns[1].copy(), columns[2].copy(), columns[3].copy())
+            return
+        past = state.outlook
+        for high, low, close in zip(*columns[1:4].tolist(), strict=True):
+            remember(past.count, past.bars, minutes.count, s, high, low, close)
 
     def _take_minute(self, state: DecideState, piece: Slice, b: int) -> None:
         block = piece.bars[MINUTE_S]

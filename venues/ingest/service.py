@@ -241,7 +241,8 @@ class Ingest:
         listed = self.universe.rows
         usable = [s for s in asked if streamable(s) and (not listed or s in listed or s in self._ingest.always_detail)]
         chosen = usable[: self._ingest.max_detail_symbols]
-        for symbol in set(self._detail) - set(chosen):
+        # Also where a symbol comes back: its last trades may have arrived after it was given up.
+        for symbol in set(self._detail) ^ set(chosen):
             self.intake.forget(symbol)
         self._detail = chosen
 
