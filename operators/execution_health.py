@@ -82,6 +82,8 @@ class Health:
         self._scribe.engine(engine, previous, self.counters())
         if engine.shown != previous:
             severity = {"tradeable": "info", "degraded": "warning", "blocked": "critical"}[engine.shown]
+            if engine.paused:
+                severity = "warning"  # somebody meant it
             codes = ", ".join(reason.code for reason in engine.reasons())
             args: dict[str, float | str] = {"state": engine.shown, "previous": previous, "reasons": codes}
             self._scribe.alert(severity, "ENGINE_STATE", "", args)
