@@ -95,7 +95,7 @@ class CandidateState(RankingState):
     alarmed: I8 = field(default_factory=lambda: np.full(capacity(0), walking.NEVER, dtype=np.int64))
     tops: F8 = field(default_factory=lambda: np.zeros(240))
     threshold: F8 = field(default_factory=lambda: np.zeros(1))
-    marks: I8 = field(default_factory=lambda: np.array([-1, 0, 0, 0], dtype=np.int64))
+    marks: I8 = field(default_factory=lambda: np.array([-1, 0, 0, 0, 0], dtype=np.int64))
 
     def reserve(self, width: int) -> None:
         """Make room for so many symbols."""
@@ -112,9 +112,9 @@ class Candidates:
 
     The score is `ranking`'s. A coin enters among the hottest `admit` that pass the filters (or as a listing), is
     watched, hot while its score is above the alarm threshold (with hysteresis), cools, and leaves; each stage lasts its
-    least time. The threshold belongs to the market: every alarm raises it by `step`, and every second lowers it so that
-    `per_day_per_100` alarms keep it level (a Robbins-Monro quantile of the day's best scores); a market's first hour
-    sets where it begins.
+    least time. The threshold belongs to the
+    market: every alarm raises it by `step`, and every second lowers it so that `per_day_per_100` alarms keep it level (a Robbins-Monro
+    quantile of the day's best scores), faster the longer none came; a market's first hour sets where it begins.
 
     step adds `pool`, `DiscoveryAlarm` facts, `ScoreBar` facts at the end of each minute, and an `Alert` for each
     listing.
@@ -135,7 +135,7 @@ class Candidates:
                 own.size, own.admit, own.keep, own.new_s, own.watching_s, own.hot_s, own.cooling_s, own.reheat_s,
                 own.calm_s, own.hysteresis, own.least_quote_volume_24h, own.listing_part, own.listing_h * 3600.0,
                 own.settle_s, alarm.per_day_per_100, alarm.cooldown_s, alarm.step, alarm.calibrate_min,
-                alarm.calibrate_above,
+                alarm.calibrate_above, alarm.hurry,
             ],
             dtype=np.float64,
         )  # fmt: skip

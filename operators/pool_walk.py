@@ -18,12 +18,12 @@ PASSED, EXCLUDED, WARMING_UP, ILLIQUID, NO_VOLUME, STALE = range(6)
 MISSING = 255
 
 # marks (int64)
-MARKET_FIRST, TOPS, CALIBRATED, LAST_SECOND = range(4)
+MARKET_FIRST, TOPS, CALIBRATED, LAST_SECOND, QUIET = range(5)
 # rules (float64)
 (
     SIZE, ADMIT_TOP, KEEP_TOP, NEW_S, WATCHING_S, HOT_S, COOLING_S, REHEAT_S, CALM_S, HYSTERESIS, LEAST_VOLUME,
-    LISTING_PART, LISTING_S, SETTLE_S, RATE, COOLDOWN, STEP, CALIBRATE, ABOVE,
-) = range(19)  # fmt: skip
+    LISTING_PART, LISTING_S, SETTLE_S, RATE, COOLDOWN, STEP, CALIBRATE, ABOVE, HURRY,
+) = range(20)  # fmt: skip
 NEVER = -(2**60)
 
 
@@ -96,7 +96,10 @@ def walk(
         keep = int(rules[KEEP_TOP])
         admit_at = kth(own, passed, passed - admit) if passed > admit else -np.inf
         keep_at = kth(own, passed, passed - keep) if passed > keep else -np.inf
-        threshold[0] -= rules[STEP] * rules[RATE] * ranked / 100.0 / 86400.0 * elapsed
+        due = rules[RATE] * ranked / 100.0 / 86400.0 * elapsed  # alarms
+        marks[QUIET] += elapsed
+        overdue = max(0.0, rules[RATE] * ranked / 100.0 / 86400.0 * marks[QUIET] - 1.0)  # mean gaps beyond the first
+        threshold[0] -= rules[STEP] * due * (1.0 + rules[HURRY] * overdue)
         at = threshold[0]
         threshold_out[f] = at
         pool = 0
@@ -171,6 +174,7 @@ def walk(
                     rank += 1
             alarmed[best] = second
             threshold[0] += rules[STEP]
+            marks[QUIET] = 0
             alarms[raised, 0] = f
             alarms[raised, 1] = best
             alarms[raised, 2] = rank
@@ -180,6 +184,7 @@ def walk(
             marks[TOPS] += 1
             if marks[TOPS] >= rules[CALIBRATE]:
                 marks[CALIBRATED] = 1
+                marks[QUIET] = 0
                 threshold[0] = median(tops, marks[TOPS]) + rules[ABOVE]
                 tops[:] = 0.0
         for s in range(width):

@@ -1,9 +1,9 @@
-"""The raw ranking score of each coin: how fast it rises against the market, near its day's high, in a day that moved.
+"""The raw ranking score of each coin: how fast it rises against the market, near its day's high.
 
-    score = ln(speed) + near_weight * max(near, -near_most) + range_weight * ln(max(span, range_least))
+    score = ln(max(speed, least_speed)) + near_weight * max(near, -near_most)
     speed = sum over horizons h of (ln(close / close h minutes ago) - the market's median) / sqrt(h)
     near  = ln(close / highest close of 24 h), at most 0
-    span  = ln(highest / lowest close of 24 h)
+    span  = ln(highest / lowest close of 24 h), for heat
 
 Horizons count in closes of whole minutes: inside minute m the reference is the close of minute m - h, so that the score of a
 minute's last second is the score of the bar. The 24 h extremes are kept in buckets of half an hour, as of the last closed minute. A
@@ -103,7 +103,7 @@ def walk(
     bucket_stamps: Any, highs: Any, lows: Any, highest: Any, lowest: Any, horizons: Any, rules: Any, raw: Any,
     near: Any, span: Any,
 ) -> None:  # fmt: skip
-    """Rank frames [first, until) into raw, near, span (F, S). rules: floor, near weight, near most, range weight, range least, least."""
+    """Rank frames [first, until) into raw, near, span (F, S). rules: least speed, near weight, near most, coins for a market."""
     speed = np.empty(width, dtype=np.float64)
     known = np.empty(width, dtype=np.int64)
     own = np.empty(width, dtype=np.float64)
@@ -123,7 +123,7 @@ def walk(
                 if excluded[s] == 0 and not np.isnan(change):
                     own[n] = change
                     n += 1
-            market = median(own, n) if n >= rules[5] else 0.0
+            market = median(own, n) if n >= rules[3] else 0.0
             root = np.sqrt(float(horizons[h]))
             for s in range(width):
                 change = log_close[f, s] - closes[row, s]
@@ -139,11 +139,7 @@ def walk(
                 near[f, s] = x - max(x, highest[s])
                 span[f, s] = max(x, highest[s]) - min(x, lowest[s])
             if excluded[s] == 0 and known[s] == HORIZONS:
-                raw[f, s] = (
-                    np.log(max(speed[s], rules[0]))
-                    + rules[1] * max(near[f, s], -rules[2])
-                    + rules[3] * np.log(max(span[f, s], rules[4]))
-                )
+                raw[f, s] = np.log(max(speed[s], rules[0])) + rules[1] * max(near[f, s], -rules[2])
             else:
                 raw[f, s] = -np.inf
         if second % 60 == 59:
@@ -158,7 +154,7 @@ class Ranking:
     def __init__(self, own: RankingSettings) -> None:
         self._horizons = np.array(own.horizons_min, dtype=np.int64)
         self._rules = np.array(
-            [own.least_speed, own.near_weight, own.near_most, own.range_weight, own.range_least, own.market_least],
+            [own.least_speed, own.near_weight, own.near_most, own.market_least],
             dtype=np.float64,
         )
 

@@ -26,7 +26,7 @@ class AnomalySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class RankingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The raw ranking score: ln(speed) + near_weight * near + range_weight * ln(range)."""
+    """The raw ranking score: ln(speed) + near_weight * near."""
 
     horizons_min: tuple[int, int, int, int] = (
         5,
@@ -35,10 +35,8 @@ class RankingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         30,
     )  # market-relative returns, each over the root of its minutes
     least_speed: float = 1e-5  # floor under the logarithm, log return per root minute
-    near_weight: float = 5.0  # per unit of log distance below the 24 h high
+    near_weight: float = 1.0  # per unit of log distance below the 24 h high: speed times close / high
     near_most: float = 0.10  # log distance from which on it costs no more
-    range_weight: float = 0.25  # power of the 24 h range: coins that moved today move again
-    range_least: float = 0.03  # log range below which all coins count alike
     market_least: int = 5  # coins needed for a market median; with fewer the market stands still
 
     def __post_init__(self) -> None:
@@ -51,10 +49,11 @@ class AlarmSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     per_day_per_100: float = 10.0  # alarms a day per 100 ranked coins
     cooldown_s: int = 3600  # between two alarms of one coin
-    step: float = 0.1  # what one alarm adds to the threshold, in units of the score (natural log)
-    start: float = -2.6  # threshold until the first hour has been seen
+    step: float = 0.07  # what one alarm adds to the threshold, in units of the score (natural log)
+    hurry: float = 2.0  # for each mean gap without an alarm beyond the first it falls so many times faster
+    start: float = -2.3  # threshold until the first hour has been seen
     calibrate_min: int = 60  # minutes whose hottest scores set the first threshold of a market's own
-    calibrate_above: float = 1.2  # how far above their median
+    calibrate_above: float = 0.9  # how far above their median
 
     def __post_init__(self) -> None:
         if not 1 <= self.calibrate_min <= 240:
@@ -110,6 +109,7 @@ class HeatSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     volume_half: float = 1.1  # ln of 5-minute volume over the coin's own median, minus the market's: 3 times as much
     momentum_half: float = 0.5  # ranking score over the alarm threshold, as a ratio: 75 at the alarm
     volatility_half: float = 1.5  # 24 h range over the market's median range, times nearness to the high
+    range_least: float = 0.03  # log range that the market's median is taken for at least
     liquidity_full: float = 2.0  # decades of 24 h quote volume above the filter that read 100
     spread_zero_bps: float = 40.0  # quoted spread at which liquidity reads 0
     age_half_d: float = 30.0  # days after which a coin's novelty has halved

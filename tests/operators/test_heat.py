@@ -90,7 +90,7 @@ def test_scores_equal_their_formulas_and_lie_in_0_to_100() -> None:
     np.testing.assert_allclose(
         heat.scores[f, 1], scaled(np.exp(pool.raw[f] - pool.threshold[f]), own.momentum_half), atol=0.5
     )
-    market_span = max(np.median(pool.span[f]), SETTINGS.candidates.ranking.range_least)
+    market_span = max(np.median(pool.span[f]), own.range_least)
     nearness = np.maximum(0, 1 + pool.near[f] / SETTINGS.candidates.ranking.near_most)
     np.testing.assert_allclose(
         heat.scores[f, 2], scaled(nearness * pool.span[f] / market_span, own.volatility_half), atol=1e-4
