@@ -19,7 +19,7 @@ class EntrySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     consensus_min: float = 0.25  # -1..1
     spread_max_bps: float = 40.0
     edge_over_cost: float = 1.2  # expected move must exceed the round trip's cost by this factor
-    max_change_5m: float = 0.12  # fraction; a coin that already jumped further is not chased
+    max_change_5m: float = 0.08  # fraction; a coin that already jumped further is not chased (below the black-swan exit)
     valid_s: float = 3.0  # a decision older than this opens nothing
     rearm_s: float = 300.0  # a coin decided on waits so long for the next decision, or until it left the hot stage
     group_hold_s: float = 900.0  # nor is another coin of its correlation group
