@@ -13,16 +13,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from contracts.events import Depth, Klines, LogEvent, Quote, Tickers, Trade
 from venues.binance.endpoints import TICKERS
-from venues.binance.tickers import MAX_DIRT, Amount, Dirt, Price, TickerReader, TickerReading
-from venues.binance.times import Stamp, nanos
+from venues.binance.tickers import MAX_DIRT, Dirt, TickerReader, TickerReading
+from venues.binance.times import nanos
+from venues.binance.wire import (
+    ABSENT,
+    Envelope,
+    decode_agg_trade,
+    decode_book_ticker,
+    decode_depth_top,
+    decode_depth_update,
+    decode_envelope,
+    decode_kline_update,
+    decode_trade,
+)
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
 REMEMBERED_STREAMS = 20_000
 NO_JSON = "unreadable"
 CONTROL = "control"
@@ -53,91 +63,6 @@ class Reading(NamedTuple):
     tickers: TickerReading | None = None
 
 
-ABSENT = msgspec.Raw()
-
-
-class _Envelope(msgspec.Struct, gc=False):
-    stream: str = ""
-    data: msgspec.Raw = ABSENT
-    id: int | str | msgspec.UnsetType | None = msgspec.UNSET
-    result: msgspec.Raw = ABSENT
-    error: msgspec.Raw = ABSENT
-    e: str = ""
-    u: msgspec.Raw = ABSENT
-
-
-class _Trade(msgspec.Struct, gc=False):
-    s: Name
-    t: int
-    p: Price
-    q: Price
-    T: Stamp
-    m: bool
-
-
-class _AggTrade(msgspec.Struct, gc=False):
-    s: Name
-    a: int
-    p: Price
-    q: Price
-    T: Stamp
-    m: bool
-
-
-class _BookTicker(msgspec.Struct, gc=False):
-    s: Name
-    u: int
-    b: Amount
-    B: Amount
-    a: Amount
-    A: Amount
-    T: Stamp | None = None
-    E: Stamp | None = None
-
-
-class _DepthUpdate(msgspec.Struct):
-    s: Name
-    U: int
-    u: int
-    b: list[tuple[Amount, Amount]]
-    a: list[tuple[Amount, Amount]]
-    E: Stamp
-
-
-class _DepthTop(msgspec.Struct):
-    lastUpdateId: int  # noqa: N815
-    bids: list[tuple[Amount, Amount]]
-    asks: list[tuple[Amount, Amount]]
-
-
-class _Kline(msgspec.Struct, gc=False):
-    t: Stamp
-    i: Literal["1s", "1m", "5m", "15m", "1h", "4h", "1d"]
-    o: Price
-    h: Price
-    l: Price
-    c: Price
-    v: Amount
-    q: Amount
-    n: int
-    V: Amount
-    x: bool
-
-
-class _KlineUpdate(msgspec.Struct, gc=False):
-    E: Stamp
-    s: Name
-    k: _Kline
-
-
-def _decoder(kind: Any) -> Callable[[Any], Any]:
-    return msgspec.json.Decoder(kind, strict=False).decode
-
-
-_envelope = msgspec.json.Decoder(_Envelope).decode
-_trade, _agg_trade, _book_ticker = _decoder(_Trade), _decoder(_AggTrade), _decoder(_BookTicker)
-_depth_update, _depth_top, _kline_update = _decoder(_DepthUpdate), _decoder(_DepthTop), _decoder(_KlineUpdate)
-
 BY_EVENT = {
     "trade": "trade",
     "aggTrade": "aggTrade",
@@ -164,7 +89,7 @@ class FrameReader:
         try:
             if frame[:1] == b"[":
                 return self._tickers(TICKERS, frame, ts_recv)
-            envelope = _envelope(frame)
+            envelope = decode_envelope(frame)
             if envelope.stream and envelope.data is not ABSENT:
                 return self._payload(envelope.stream, envelope.data, ts_recv)
             return self._bare(envelope, frame, ts_recv)
@@ -178,7 +103,7 @@ class FrameReader:
         except (ValueError, RecursionError) as e:
             return Reading(kind, dirt=Dirt(f"{kind}: {str(e)[:160]}", bytes(data)[:MAX_DIRT]))
 
-    def _bare(self, envelope: _Envelope, frame: bytes, ts_recv: int) -> Reading:
+    def _bare(self, envelope: Envelope, frame: bytes, ts_recv: int) -> Reading:
         answered = envelope.id
         if envelope.error is not ABSENT or envelope.result is not ABSENT or answered is not msgspec.UNSET:
             error = bytes(envelope.error).decode(errors="replace")[:200]
@@ -193,14 +118,14 @@ class FrameReader:
 
     def _kind(self, kind: str, symbol: str, data: msgspec.Raw | bytes, ts_recv: int) -> Reading:
         if kind == "trade":
-            t = _trade(data)
+            t = decode_trade(data)
             side: Literal[1, -1] = -1 if t.m else 1  # the buyer was the maker: the aggressor sold
             trade = Trade(
                 ts_recv=ts_recv, symbol=t.s, price=t.p, quantity=t.q, side=side, trade_id=t.t, ts_event=nanos(t.T)
             )
             return Reading(kind, trade, sequence=t.t)
         if kind == "bookTicker":
-            b = _book_ticker(data)
+            b = decode_book_ticker(data)
             stamp = b.T or b.E  # spot has neither
             quote = Quote(
                 ts_recv=ts_recv,
@@ -215,14 +140,14 @@ class FrameReader:
         if kind == TICKERS:
             return self._tickers(kind, data, ts_recv)
         if kind == "aggTrade":
-            g = _agg_trade(data)
+            g = decode_agg_trade(data)
             side = -1 if g.m else 1
             trade = Trade(
                 ts_recv=ts_recv, symbol=g.s, price=g.p, quantity=g.q, side=side, trade_id=g.a, ts_event=nanos(g.T)
             )
             return Reading(kind, trade, sequence=g.a)
         if kind == "depth":
-            d = _depth_update(data)
+            d = decode_depth_update(data)
             depth = Depth(
                 ts_recv=ts_recv,
                 symbol=d.s,
@@ -234,7 +159,7 @@ class FrameReader:
             )
             return Reading(kind, depth, sequence=d.u)
         if kind == "kline":
-            update = _kline_update(data)
+            update = decode_kline_update(data)
             k = update.k
             row = (nanos(k.t), k.o, k.h, k.l, k.c, k.v, k.q, k.n, k.V)
             klines = Klines(ts_recv=ts_recv, symbol=update.s, interval=k.i, rows=[row], closed=k.x, origin="stream")
@@ -242,7 +167,7 @@ class FrameReader:
         if kind in {"miniTicker", "ticker"}:
             return self._tickers(kind, b"[" + bytes(data) + b"]", ts_recv)
         if kind == "depthTop":
-            top = _depth_top(data)
+            top = decode_depth_top(data)
             depth = Depth(
                 ts_recv=ts_recv,
                 symbol=symbol,

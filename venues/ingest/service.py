@@ -16,13 +16,14 @@ from contracts.errors import SettingsError
 from contracts.events import Heartbeat, StreamState
 from contracts.settings import Settings
 from venues.announcements import AnnouncementMonitor
-from venues.binance.endpoints import ANNOUNCEMENTS_URL, TICKERS, endpoints, stream_name, streamable
+from venues.binance.endpoints import ANNOUNCEMENTS_URL, endpoints
 from venues.binance.frames import FrameReader
 from venues.binance.rest import BinanceRest
 from venues.ingest.account import Account
 from venues.ingest.bar_cache import BarCache
 from venues.ingest.clock import ReceiveClock
 from venues.ingest.connection import Connection
+from venues.ingest.detail import Detail
 from venues.ingest.feed import Feed
 from venues.ingest.intake import Intake
 from venues.ingest.publisher import Publisher
@@ -54,10 +55,7 @@ class Ingest:
         market = settings.markets.get(MARKET)
         if market is None:
             raise SettingsError(f"markets: expected `{MARKET}`, which ingest writes; add it with a partition")
-        if {"trade", "aggTrade"} <= set(self._ingest.detail_streams):
-            raise SettingsError(
-                "ingest.detail_streams: trade and aggTrade tell the same trades twice; keep one of them"
-            )
+        self.detail = Detail(self._ingest)
         self._places = endpoints(settings.ingest, settings.simulator)
         self.account = Account()
         self.clock = ReceiveClock()
@@ -69,7 +67,7 @@ class Ingest:
         self.feed = Feed(
             self._ingest,
             self._places,
-            self.streams,
+            self.detail.streams,
             self._frame,
             self._opened,
             self._closed,
@@ -98,10 +96,7 @@ class Ingest:
         self.mentions = Mentions(
             settings.mentions, self.clock.now, self.universe.has_base, self.intake.append, self.intake.letter
         )
-        self.watchlist: list[str] = []
         self.heartbeats = 0
-        self._detail: list[str] = []
-        self._choose_detail()
         self._connected_since = 0
         self._folder = Path(settings.run.folder)
         self._stopped = asyncio.Event()
@@ -110,15 +105,10 @@ class Ingest:
         """End `run` in order. Safe to call more than once; only from the event loop."""
         self._stopped.set()
 
-    def streams(self) -> list[str]:
-        """What the connection should carry now: the tickers, and the detail of the chosen symbols."""
-        return [TICKERS, *(stream_name(s, kind) for s in self._detail for kind in self._ingest.detail_streams)]
-
     def watch(self, symbols: list[str]) -> None:
         """The desk asks for these symbols, most wanted first."""
-        self.watchlist = symbols
+        self.detail.watchlist = symbols
         self._choose_detail()
-        self.feed.changed()
 
     async def run(self, ready: Callable[[], None] | None = None) -> None:
         """Run until `stop`. `ready` is called as soon as the log takes messages."""
@@ -184,7 +174,7 @@ class Ingest:
             last_frame_age_ms=(now - self.intake.last_frame) // 1_000_000 if self.intake.last_frame else -1,
             last_error=self.feed.last_error,
             streams=sorted(self.feed.current.subscriptions.carried) if self.feed.current is not None else [],
-            watchlist=self.watchlist,
+            watchlist=self.detail.watchlist,
             heartbeats=self.heartbeats,
             produced=self.publisher.produced,
             delivered=self.publisher.delivered,
@@ -234,17 +224,11 @@ class Ingest:
     def _table_changed(self) -> None:
         self._reader.tickers.forget()
         self._choose_detail()
-        self.feed.changed()
 
     def _choose_detail(self) -> None:
-        asked = dict.fromkeys([*self._ingest.always_detail, *self.watchlist])
-        listed = self.universe.rows
-        usable = [s for s in asked if streamable(s) and (not listed or s in listed or s in self._ingest.always_detail)]
-        chosen = usable[: self._ingest.max_detail_symbols]
-        # Also where a symbol comes back: its last trades may have arrived after it was given up.
-        for symbol in set(self._detail) ^ set(chosen):
+        for symbol in self.detail.choose(self.universe.rows):
             self.intake.forget(symbol)
-        self._detail = chosen
+        self.feed.changed()
 
     def _heartbeat(self) -> Heartbeat:
         self.heartbeats += 1
