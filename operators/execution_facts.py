@@ -135,8 +135,7 @@ class Scribe:
         if not closed and table[held.index, columns.SIDE] != 0.0:
             level, code = exits.stop_in_force(table, held.index)
             levels = (float(level), float(level) if code == 3 else None)
-            target = float(table[held.index, columns.TARGET])
-            targets = [target] if target > 0.0 else []
+            targets = held.targets
         held.facts += 1
         self._add(
             Position(

@@ -95,7 +95,7 @@ class Health:
         counters["messages"] = int(counts[columns.MESSAGES])
         counters["frames"] = int(counts[columns.FRAMES])
         counters["open_orders"] = len(self._book.orders)
-        counters.update(sorted(self._book.counters.items()))
+        counters.update(self._book.metrics.counters(int(self._state.clock[columns.NOW])))
         return counters
 
     def _faults(self) -> list[Fault]:

@@ -14,6 +14,7 @@ from contracts.events import InstrumentRow
 from contracts.instruments import Instrument
 from operators import columns
 from operators.engine_state import Engine
+from operators.execution_metrics import Metrics
 from operators.ledger import ZERO, Holding, Ledger
 from operators.orders import Order
 from operators.paper import Resting
@@ -49,6 +50,7 @@ class Held(msgspec.Struct, kw_only=True):
     first_quantity: Decimal = ZERO  # all that was bought; tiers are parts of it
     tiers: int = 0  # taken
     tiered: Decimal = ZERO  # ordered by tiers
+    targets: list[float] = []  # tiers not taken yet, nearest first
     committed: Decimal = ZERO  # in exit orders that are working
     attempts: int = 0  # exit orders tried, numbers their ids
     exit_reason: str = ""
@@ -84,8 +86,7 @@ class Book(msgspec.Struct, kw_only=True):
     skew_ms: float = 0.0
     shown: str = "degraded"  # engine state that was last written
     shown_paused: bool = False
-    counters: dict[str, int] = {}
-    denied_symbols: dict[str, int] = {}
+    metrics: Metrics = msgspec.field(default_factory=Metrics)
     bar_closes: dict[str, list[tuple[int, float]]] = {}  # (close time, close) of streamed bars, 300 s back
     settings_hash: str = ""  # under which levels were set
     serial_offset: int = -1
@@ -108,7 +109,7 @@ class ExecuteState(State):
     times: I8 = field(default_factory=lambda: columns.new_times(0))
     ring: F8 = field(default_factory=lambda: np.full((columns.LOOKBACK, 0), np.nan))  # closes of the last 300 s
     minutes: F8 = field(default_factory=lambda: np.zeros((2, 0)))  # quote volume of the running and of the last minute
-    clock: I8 = field(default_factory=lambda: np.zeros(columns.CLOCKS, dtype=np.int64))
+    clock: I8 = field(default_factory=columns.new_clock)
     counts: I8 = field(default_factory=lambda: np.zeros(columns.COUNTS, dtype=np.int64))
     names: dict[str, int] = field(default_factory=dict)
     rules: dict[str, Instrument] = field(default_factory=dict)  # parsed from the book's instruments when asked for

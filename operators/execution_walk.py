@@ -133,6 +133,7 @@ class Walk:
         known = ticks.kind[row] in PRICED
         ts_event = int(ticks.ts_event[row]) if known else int(ticks.ts_recv[row])
         self.scribe.at(row, int(ticks.offset[row]), ts_event)
+        self._count_dead(int(ticks.offset[row]))
 
     def _tick(self, row: int, symbol: int, code: int) -> None:
         ticks, table = self._piece.ticks, self._state.table
@@ -176,10 +177,9 @@ class Walk:
         self.desk.refresh()
 
     def _count_dead(self, before: int) -> None:
-        counters = self._state.book.counters
         while self._dead and self._dead[0] < before:
             self._dead.pop(0)
-            counters["dead_letters"] = counters.get("dead_letters", 0) + 1
+            self._state.book.metrics.count("dead_letters")
 
     def _event(self, row: int) -> None:
         event = self._piece.events[int(self._piece.ticks.v0[row])]

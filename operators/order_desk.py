@@ -8,7 +8,7 @@ import numpy as np
 
 from contracts.facts import DecisionPacket
 from contracts.instruments import check_order, from_float, round_quantity
-from contracts.reasons import DenyReason, ExitReason
+from contracts.reasons import ExitReason
 from contracts.settings import DeskSettings
 from operators import columns, exits
 from operators.admission import admit
@@ -21,7 +21,6 @@ from operators.paper import Report, Touch, Venue, next_due, significant
 from operators.slices import I8, SECOND, Decided
 
 ENTRY = "entry"
-MOST_SYMBOLS = 500  # symbols kept in the pre-check statistics
 
 
 class OrderDesk:
@@ -93,7 +92,8 @@ class OrderDesk:
         self._changed = True
         exits.set_levels(table, index, held.side, entry, rules, self._settings.paper)
         levels = exits.tier_levels(held.side, entry, rules)
-        table[index, columns.TARGET] = levels[held.tiers] if held.tiers < len(levels) else np.nan
+        held.targets = levels[held.tiers :]
+        table[index, columns.TARGET] = held.targets[0] if held.targets else np.nan
         table[index, columns.DONE] = 1.0 if self._all_committed(held) else 0.0
 
     # --- intents ----------------------------------------------------------------------------------------------------
@@ -110,9 +110,9 @@ class OrderDesk:
             return
         verdict = admit(self._state, self._settings, packet, decided.symbol, side, ts_event)
         order = self._entry_order(packet, decided.symbol, side, verdict.quantity, verdict.price)
-        self._count("orders")
+        self._book.metrics.count("orders", self._now)
         if verdict.denied is not None:
-            self._count_denied(verdict.denied, packet.symbol)
+            self._book.metrics.count_denied(verdict.denied, packet.symbol, self._now)
             self._scribe.attempt(order, verdict.notional, verdict.denied.value, verdict.context)
             return
         self._scribe.attempt(order, verdict.notional, "", verdict.context)
@@ -139,6 +139,7 @@ class OrderDesk:
 
     def _submit(self, order: Order, expires: int) -> None:
         instrument = self._state.instrument(order.symbol)
+        order.sent_at = self._now
         self._book.orders[order.client_order_id] = order
         self._scribe.result(order, instrument)
         lot = instrument.lot_size if instrument is not None else ZERO
@@ -213,9 +214,9 @@ class OrderDesk:
             denied = None
             if instrument is not None:
                 denied = check_order(instrument, -held.side, part, from_float(mark), market_order=True)
-            self._count("orders")
+            self._book.metrics.count("orders", self._now)
             if denied is not None:
-                self._count_denied(denied, held.symbol)
+                self._book.metrics.count_denied(denied, held.symbol, self._now)
                 self._scribe.attempt(order, part * from_float(mark), denied.value, {"mark": repr(mark)})
                 if not tier:
                     self._retry(held, reason.value)
@@ -308,6 +309,8 @@ class OrderDesk:
                 order.fill(report.quantity, report.price, report.fee)
             else:
                 order.advance(report.trigger)
+            if report.trigger == "accept":
+                self._book.metrics.count("accepted", self._now, (self._now - order.sent_at) / 1e6)
             self._scribe.result(order, self._state.instrument(order.symbol), report)
             if order.status in TERMINAL:
                 del self._book.orders[order.client_order_id]
@@ -321,7 +324,7 @@ class OrderDesk:
         """An order ended with something unfilled."""
         held = self._book.positions.get(order.symbol)
         if order.status == "failed":
-            self._count("errors")
+            self._book.metrics.count("errors", self._now)
             self._book.errors.append(self._now)
         if held is None or order.is_entry:
             return
@@ -331,7 +334,7 @@ class OrderDesk:
 
     def _fill(self, order: Order, quantity: Decimal, price: Decimal, fee: Decimal) -> None:
         book = self._book
-        self._count("fills")
+        self._book.metrics.count("fills")
         held = book.positions.get(order.symbol)
         if held is None:
             held = self._open(order, float(price))
@@ -390,14 +393,3 @@ class OrderDesk:
         if lost and ledger.losses_in_a_row % self._settings.risk.losses_alert == 0:
             args: dict[str, float | str] = {"losses": float(ledger.losses_in_a_row)}
             self._scribe.alert("warning", "LOSSES_IN_A_ROW", held.symbol, args)
-
-    def _count(self, name: str) -> None:
-        counters = self._book.counters
-        counters[name] = counters.get(name, 0) + 1
-
-    def _count_denied(self, reason: DenyReason, symbol: str) -> None:
-        self._count("denied")
-        self._count(f"denied.{reason.value}")
-        by_symbol = self._book.denied_symbols
-        if symbol in by_symbol or len(by_symbol) < MOST_SYMBOLS:
-            by_symbol[symbol] = by_symbol.get(symbol, 0) + 1

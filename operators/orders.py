@@ -84,6 +84,7 @@ class Order(msgspec.Struct, kw_only=True):
     filled: Decimal = ZERO
     cost: Decimal = ZERO
     fee: Decimal = ZERO
+    sent_at: int = 0
     results: int = 0  # facts written, numbers their ids
 
     @property

@@ -413,3 +413,15 @@ def test_stop_withdraws_what_of_the_entry_is_still_working():
     assert (entry.status, entry.reason, entry.filled_quantity) == ("canceled", "STOP_LOSS", Decimal(8))
     assert of(Position, written)[-1].status == "closed"
     assert max(abs(p.signed_quantity) for p in of(Position, written)) == Decimal(8)
+
+
+def test_the_last_five_minutes_tell_orders_refusals_duplicates_and_latency():
+    settings = desk(paper=msgspec.structs.replace(PLAIN, latency_ms=100))
+    log = [*CALM, (450.0, builders.trade(450.0))]
+    states = of(EngineState, play(log, settings, Script([packet(2), packet(4), packet(5)])))
+    busy = next(f.counters for f in states if f.ts_event == builders.START + 6 * SECOND)
+    assert (busy["recent.orders"], busy["recent.denied"], busy["recent.duplicates"]) == (3, 2, 2)
+    assert busy["recent.latency_ms"] >= 100
+    assert (busy["denied.POSITION_EXISTS"], busy["denied_symbol.AAAUSDT"]) == (2, 2)
+    assert "recent.orders" not in states[-1].counters
+    assert states[-1].counters["orders"] == 3
