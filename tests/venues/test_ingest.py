@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 from confluent_kafka import Producer
+from msgspec.structs import replace
 
+from contracts.errors import DeliveryError
 from contracts.events import (
     Announcement,
     Heartbeat,
@@ -332,3 +334,17 @@ async def test_without_a_broker_one_line_says_so(var: Path, monkeypatch: pytest.
     made = parse_settings({"broker": {"address": "127.0.0.1:1"}, "run": {"folder": str(var)}}, "test")
     with pytest.raises(BrokerError, match=r"127\.0\.0\.1:1: no answer within .* start it"):
         await Ingest(made).run()
+
+
+async def test_a_message_the_log_does_not_take_ends_ingest_with_one_line(
+    embedded_broker: LocalBroker, var: Path
+) -> None:
+    async with scripted_venue() as venue:
+        made = settings(venue, embedded_broker, var)
+        made = replace(made, broker=replace(made.broker, delivery_timeout_ms=2000))
+        task = asyncio.create_task(Ingest(made).run())
+        await venue.until(lambda: venue.live)
+        await asyncio.to_thread(embedded_broker.stop)
+        with pytest.raises(DeliveryError, match=r"events\.v1\[\d\] did not take a message: .*; check the broker"):
+            await asyncio.wait_for(task, 30.0)
+    assert venue.live == []
