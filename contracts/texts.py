@@ -148,6 +148,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
 """code -> (English, Chinese)."""
 
 _PART: Final = re.compile(r"\[([^\[\]]*)\]")
+_NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?")
 _ARGUMENT: Final = re.compile(r"\{(\w+)(?::(\w+))?\}")
 
 
@@ -181,8 +182,8 @@ def _complete(part: str, args: Mapping[str, float | str]) -> bool:
 
 def show(value: float | str, form: str) -> str:
     """A number as people read it: whole, plain, signed, share, percent (of a fraction), bps, money, price, times, ms, seconds."""
-    if isinstance(value, str):
-        return value
+    if isinstance(value, str):  # some facts carry their arguments as strings
+        return show(float(value), form) if form and _NUMBER.fullmatch(value) else value
     if form in _FORMS:
         return _FORMS[form].format(value)
     if form == "ms":

@@ -269,7 +269,7 @@ def _signal_lines(signal: Signal, say: Callable[..., str], language: Language) -
         say(
             "seen",
             features=", ".join(
-                f"{name} {show(value, _FEATURE_FORMS.get(name, 'bps' if name.endswith('_bps') else ''))}"
+                f"{name.removesuffix('_bps')} {show(value, _FEATURE_FORMS.get(name, 'bps' if name.endswith('_bps') else ''))}"
                 for name, value in signal.features.items()
             ),
         ),

@@ -49,6 +49,11 @@ def test_optional_parts_vanish_with_their_arguments(code: str) -> None:
     assert said.count("?") == len(arguments(re.sub(r"\[.*?\]", "", TEXTS[code][0])))
 
 
+def test_arguments_that_came_as_strings_read_as_numbers() -> None:
+    assert describe(Reason("COOLDOWN", {"left_ms": "1536520"})).endswith(": 1536.5 s left")
+    assert describe(Reason("PAUSED", {"author": "12"})).endswith("by 12")
+
+
 def test_an_unknown_code_is_spelled_out() -> None:
     assert describe(Reason("SOLAR_FLARE", {"kp": 7.0})) == "Solar flare (kp 7)"
 
