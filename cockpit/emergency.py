@@ -40,9 +40,7 @@ def _dialog() -> None:
     if not access.is_unlocked(st.session_state):
         login_form("emergency")
         return
-    typed = st.text_input(
-        word("type_word", word=f"**{word('close_all_word')}**"), key="close_all_typed", autocomplete="off"
-    )
+    typed = st.text_input(word("type_word", word=word("close_all_word")), key="close_all_typed", autocomplete="off")
     if st.button(word("do_it"), key="close_all_do", type="primary", width="stretch"):
         with st.spinner(word("sent_wait")):
             show(confirm(settings(), st.session_state, typed))

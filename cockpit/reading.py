@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cockpit import formats
-from cockpit.strings import WORDS, word
+from cockpit.strings import WORDS, language, word
 from contracts.reasons import Reason
+from contracts.texts import describe
 
 STATE_TONES = {"tradeable": "up", "degraded": "warn", "blocked": "down", "paused": "warn"}
 STAGE_TONES = {"hot": "accent", "watching": "calm", "new": "calm", "cooling": "muted", "out": "muted"}
@@ -39,20 +39,8 @@ def reason_text(reason: Mapping[str, Any]) -> str:
 
 
 def code_text(code: str, args: Mapping[str, Any] | None = None) -> str:
-    """A code with its arguments as a sentence; unknown codes are spelled out."""
-    if not code:
-        return ""
-    return _spelled(Reason(code=code, args=dict(args or {})))
-
-
-def _spelled(reason: Reason) -> str:
-    words = reason.code.replace("_", " ").lower().capitalize()
-    listed = ", ".join(f"{name.replace('_', ' ')} {_argument(value)}" for name, value in reason.args.items())
-    return f"{words} ({listed})" if listed else words
-
-
-def _argument(value: object) -> str:
-    return formats.number(value, 2) if isinstance(value, float) else str(value)
+    """A code with its arguments as a sentence; nothing for no code."""
+    return describe(Reason(code=code, args=dict(args or {})), language()) if code else ""
 
 
 def spelled(name: str) -> str:

@@ -2,6 +2,8 @@
 
     facts topics ─ decode ─ gather ─ one transaction (rows and positions) ─► read model ─► cockpit
 
+Of the log itself only the venue's history is shown (`Klines`), so that charts begin before the desk did.
+
 It is a plain loop and no dataflow: its only state is the position, and that is exact only when it is written in the
 very transaction of the rows it stands for. Killed at any point it goes on where the last transaction ended.
 """
@@ -20,6 +22,7 @@ import structlog
 from confluent_kafka import Message
 
 from contracts import facts
+from contracts.events import Klines, decode_event
 from contracts.facts import decode_fact
 from contracts.settings import Settings
 from contracts.topics import EVENTS, TOPICS, WATCHLIST
@@ -31,7 +34,8 @@ from sinks.read_model_rows import Gathered
 MOST = 2000  # messages in one transaction
 STATUS_S = 1.0
 PRUNE_S = 30.0
-TOPICS_READ = sorted(set(TOPICS) - {EVENTS.name, WATCHLIST.name})
+TOPICS_READ = sorted(set(TOPICS) - {WATCHLIST.name})
+HISTORY = b'{"type":"klines"'  # how an event with history begins: the rest of the log is passed over undecoded
 
 log = structlog.get_logger("project")
 
@@ -111,6 +115,10 @@ class Projector:
     def _take(self, batch: Gathered, message: Message) -> None:
         raw = message.value()
         body = raw.encode() if isinstance(raw, str) else raw or b""
+        if message.topic() == EVENTS.name:
+            if body.startswith(HISTORY):
+                self._take_history(batch, message, body)
+            return
         try:
             fact = decode_fact(body)
         except (msgspec.DecodeError, UnicodeDecodeError) as e:
@@ -120,8 +128,20 @@ class Projector:
             return
         batch.take(fact, body)
 
+    def _take_history(self, batch: Gathered, message: Message, body: bytes) -> None:
+        key = message.key()
+        try:
+            event = decode_event(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return  # the desk reads the same message and says so
+        if isinstance(event, Klines) and event.closed:
+            batch.take_history(key.decode() if isinstance(key, bytes) else str(key), event)
+
     def _say_lost(self, batch: Gathered, lost: Lost) -> None:
         count = lost.end - lost.first
+        if lost.place.topic == EVENTS.name:
+            log.info("history_lost", partition=lost.place.partition, first=lost.first, end=lost.end)
+            return
         self._lost += count
         topic = lost.place.topic
         log.warning("lost", topic=topic, partition=lost.place.partition, first=lost.first, end=lost.end)

@@ -210,7 +210,7 @@ class Seeding:
         if heat < 60:
             reasons.append(Reason("HEAT_BELOW", {"heat": round(heat, 1), "needed": 60.0}))
         if i % 3 == 0 and not held:
-            reasons.append(Reason("SPREAD_ABOVE", {"spread_bps": 44.2, "max": 40.0}))
+            reasons.append(Reason("SPREAD_ABOVE", {"spread_bps": 44.2, "needed": 40.0}))
         if not reasons:
             reasons.append(Reason("CONSENSUS_BELOW", {"consensus": 0.21, "needed": 0.25}))
         fact = facts.Signal(
@@ -234,7 +234,10 @@ class Seeding:
             expected_edge_bps=74.2, edge_risk_bps=41.0, edge_source="realised volatility", start_probabilities={},
             cost=facts.CostAssumption(maker_fee_bps=10, taker_fee_bps=10, spread_bps=3.1, slippage_bps=2.0, round_trip_bps=27.1),
             consensus=0.44, valid_until=at + 3 * NANOS, generated_at=at, generated_at_utc="", generated_at_local="",
-            reasons=[Reason("HEAT_ABOVE", {"heat": 82.4, "needed": 60.0}), Reason("CONSENSUS_ABOVE", {"consensus": 0.44})],
+            reasons=[
+                Reason("HEAT_REACHED", {"heat": 82.4, "needed": 60.0}),
+                Reason("CONSENSUS_REACHED", {"consensus": 0.44, "needed": 0.25}),
+            ],
             model_version="", data_version="12", git_version="0a1b2c3",
         )  # fmt: skip
         row = {
@@ -444,7 +447,7 @@ class Seeding:
                 symbol=symbol,
                 stage="hot",
                 previous="watching",
-                reason=Reason("HEAT_ABOVE", {"heat": 71.2}),
+                reason=Reason("IGNITE", {"score": 4.81, "threshold": 3.9}),
                 heat=71.2,
             )
         row = {"id": fact.id, "market": MARKET, "symbol": symbol, "ts_event": at, "kind": kind}
@@ -452,9 +455,9 @@ class Seeding:
 
     def _alerts(self, connection: Connection) -> None:
         alerts: list[tuple[Severity, str, dict[str, float | str]]] = [
-            ("info", "STARTED", {}),
+            ("info", "NEW_LISTING", {"price": 1.25}),
             ("warning", "FEED_STALE", {"age_s": 92.0}),
-            ("info", "FEED_BACK", {"after_s": 97.0}),
+            ("info", "LOSSES_IN_A_ROW", {"losses": 3.0}),
         ]
         for i, (severity, code, args) in enumerate(alerts):
             at = self.now - (3600 - i * 600) * NANOS

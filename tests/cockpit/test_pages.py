@@ -69,7 +69,7 @@ def test_a_silent_desk_is_called_not_running(settings: Settings, seeding: Seedin
 
 
 def test_the_strip_gives_the_reasons_of_the_state(settings: Settings, seeding: Seeding):
-    seeding.set_engine("blocked", [Reason("FEED_STALE", {"age_s": 312.0})])
+    seeding.set_engine("blocked", [Reason("FEED_LOST", {"stream": "tickers", "down_s": 312.0})])
     state = of_kind(opened(), "strip")[0]["state"]
     assert state["name"] == "Blocked"
     assert state["tone"] == "down"

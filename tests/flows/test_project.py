@@ -14,12 +14,12 @@ from confluent_kafka.admin import AdminClient
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
-from contracts import facts
+from contracts import events, facts
 from contracts import read_model as model
 from contracts.errors import BrokerError
 from contracts.facts import encode_fact
 from contracts.settings import Settings, parse_settings
-from contracts.topics import DECISIONS, TOPIC_OF
+from contracts.topics import DECISIONS, EVENTS, TOPIC_OF
 from flows.project import Projector, serve
 from infra.broker import EmbeddedBroker, KafkaBroker, LocalBroker
 from sinks.kafka import CheckedProducer
@@ -222,3 +222,34 @@ def test_ready_is_called_once_it_reads(embedded_broker: EmbeddedBroker, var: Pat
     stop.set()
     running.join(30)
     assert not running.is_alive()
+
+
+def test_the_venues_history_becomes_closed_bars_and_the_rest_of_the_log_is_passed_over(
+    embedded_broker: EmbeddedBroker, var: Path
+):
+    settings = settings_of(embedded_broker, var)
+    now = 1_700_000_040_000_000_000
+    minute = 60_000_000_000
+    rows = [(now - (600 - i) * minute, 1.0, 2.0, 0.5, 1.5, 10.0, 15.0, 3, 5.0) for i in range(600)]
+    history = events.Klines(ts_recv=now, symbol="AAAUSDT", interval="1m", rows=rows)
+    forming = events.Klines(ts_recv=now, symbol="BBBUSDT", interval="1m", rows=rows[-1:], closed=False)
+    producer = CheckedProducer(settings.broker)
+    for event in (events.Heartbeat(ts_recv=now, sequence=1), history, forming):
+        producer.send(EVENTS.name, b"binance.spot", events.encode_event(event))
+    producer.send(EVENTS.name, b"binance.spot", b'{"type":"klines","symbol":7}')
+    producer.close()
+    projector = Projector(settings)
+    try:
+        projector.start()
+        deadline = time.monotonic() + 20
+        seen = 0
+        while seen < 4 and time.monotonic() < deadline:
+            seen += projector.step(0.1)
+    finally:
+        projector.close()
+    bars = tables(settings)[model.bars.name]
+    assert {(bar["market"], bar["symbol"], bar["interval"], bar["closed"]) for bar in bars} == {
+        ("binance.spot", "AAAUSDT", "1m", True)
+    }
+    assert [bar["ts_open"] for bar in bars] == [row[0] for row in rows if row[0] >= now - 480 * minute]
+    assert tables(settings)[model.alerts.name] == []
