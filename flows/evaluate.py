@@ -101,6 +101,8 @@ def print_report(report: Report, console: Console | None = None) -> None:
         if ranking.matched is not None:
             own.add_row(name.replace("_", " "), *_own(ranking.matched))
     console.print(own)
+    if report.listings:
+        console.print("listings reported: " + ", ".join(f"{symbol} {at}" for symbol, at in report.listings.items()))
     days = ", ".join(f"{day} {count}" for day, count in report.own_by_day.items())
     console.print(
         f"own alarms by day: {days or 'none'}; coins entering the top 10 per hour: {report.churn_top10_per_hour:.1f}"

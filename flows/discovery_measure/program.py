@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from contracts.facts import DiscoveryAlarm
+from contracts.facts import Alert, DiscoveryAlarm
 from contracts.settings import DeskSettings
 from flows.discovery_measure.candles import BAR_MS, Panel
 from operators.candidates import Candidates
@@ -19,12 +19,16 @@ CHUNK = 1440
 
 
 class Program(msgspec.Struct, frozen=True, kw_only=True):
-    """score (T, S), NaN where not ranked; alarms (N, 2) of bar and symbol in order of time, prices (N,); threshold (T,)."""
+    """score (T, S), NaN where not ranked; alarms (N, 2) of bar and symbol in order of time, prices (N,); threshold (T,).
+
+    `listings` maps each symbol that was reported as a new listing to the bar whose end reported it.
+    """
 
     score: np.ndarray
     alarms: np.ndarray
     prices: np.ndarray
     threshold: np.ndarray
+    listings: dict[str, int] = {}
 
 
 def run_program(panel: Panel, settings: DeskSettings) -> Program:
@@ -36,6 +40,7 @@ def run_program(panel: Panel, settings: DeskSettings) -> Program:
     number = {symbol: column for column, symbol in enumerate(panel.symbols)}
     alarms: list[tuple[int, int]] = []
     prices: list[float] = []
+    listings: dict[str, int] = {}
     volume_24h = rolling_quote_volume(panel)
     for first in range(0, panel.bars, CHUNK):
         until = min(first + CHUNK, panel.bars)
@@ -51,11 +56,14 @@ def run_program(panel: Panel, settings: DeskSettings) -> Program:
                 bar = (fact.ts_event // 1_000_000 - int(panel.open_ms[0])) // BAR_MS - 1
                 alarms.append((bar, number[fact.symbol]))
                 prices.append(fact.price)
+            elif isinstance(fact, Alert) and fact.code == "NEW_LISTING":
+                listings[fact.symbol] = (fact.ts_event // 1_000_000 - int(panel.open_ms[0])) // BAR_MS - 1
     return Program(
         score=score,
         alarms=np.array(alarms, dtype=np.int64).reshape(-1, 2),
         prices=np.array(prices),
         threshold=threshold,
+        listings=listings,
     )
 
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from contracts import facts
 from contracts.facts import decode_fact
-from contracts.topics import BARS, CANDIDATES
+from contracts.topics import ALERTS, BARS, CANDIDATES
 from flows.discovery_measure.candles import BAR_MS, Panel, panel_from_frame
 from flows.discovery_measure.program import Program
 
@@ -25,10 +25,17 @@ def is_facts_folder(path: Path) -> bool:
 
 def read_facts(path: Path) -> Iterator[facts.AnyFact]:
     """Read bars, scores and alarms of a folder of facts, one JSON per line."""
-    for topic in (BARS, CANDIDATES):
+    for topic in (BARS, CANDIDATES, ALERTS):
+        if not (path / f"{topic.name}.jsonl").is_file():
+            continue  # nothing was written there
         with (path / f"{topic.name}.jsonl").open("rb") as lines:
             for line in lines:
-                if b'"type":"bars"' in line or b'"type":"score_bar"' in line or b'"type":"alarm"' in line:
+                if (
+                    b'"type":"bars"' in line
+                    or b'"type":"score_bar"' in line
+                    or b'"type":"alarm"' in line
+                    or b"NEW_LISTING" in line
+                ):
                     yield decode_fact(line)
 
 
@@ -37,6 +44,7 @@ def program_from_facts(stream: Iterable[facts.AnyFact]) -> tuple[Panel, Program]
     rows: dict[tuple[int, str], tuple[float, float, float, float, float]] = {}
     scores: dict[int, facts.ScoreBar] = {}
     alarms: dict[str, facts.DiscoveryAlarm] = {}
+    listed: dict[str, int] = {}
     for fact in stream:
         if isinstance(fact, facts.Bars) and fact.closed and fact.interval == "1m":
             for n, symbol in enumerate(fact.symbols):
@@ -46,6 +54,8 @@ def program_from_facts(stream: Iterable[facts.AnyFact]) -> tuple[Panel, Program]
             scores[fact.ts_open // 1_000_000] = fact
         elif isinstance(fact, facts.DiscoveryAlarm):
             alarms[fact.id] = fact
+        elif isinstance(fact, facts.Alert) and fact.code == "NEW_LISTING":
+            listed.setdefault(fact.symbol, fact.ts_event // 1_000_000)
     if not rows:
         raise ValueError("expected closed 1 m bars among the facts, was none; replay a longer range")
     panel = panel_from_frame(
@@ -76,5 +86,6 @@ def program_from_facts(stream: Iterable[facts.AnyFact]) -> tuple[Panel, Program]
         alarms=np.array(raised, dtype=np.int64).reshape(-1, 2),
         prices=np.array(prices),
         threshold=np.full(panel.bars, np.nan),
+        listings={symbol: (ts_ms - GRACE_MS - start) // BAR_MS for symbol, ts_ms in listed.items()},
     )
     return panel, program

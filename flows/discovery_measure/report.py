@@ -58,7 +58,10 @@ class RankingFigures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """All figures of one evaluation. `gain` is the program's capture score minus the best baseline's, with its interval."""
+    """All figures of one evaluation.
+
+    `gain` is the program's capture score minus the best baseline's, with its interval; `listings` when each new coin was reported.
+    """
 
     range: tuple[str, str]
     days: float
@@ -69,6 +72,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     own: AlarmFigures
     own_by_day: dict[str, int]
     churn_top10_per_hour: float
+    listings: dict[str, str]
     best_baseline: str
     gain: float
     gain_ci90: tuple[float, float] | None
@@ -117,6 +121,7 @@ def make_report(panel: Panel, program: Program, judged: tuple[int, int]) -> Repo
         own=own,
         own_by_day=per_day,
         churn_top10_per_hour=churn(program.score[begin:end]),
+        listings={symbol: _time(panel, bar) for symbol, bar in program.listings.items() if begin <= bar < end},
         best_baseline=best,
         gain=figures[PROGRAM].capture_score - baselines[best].capture_score,
         gain_ci90=interval(shares[PROGRAM] - shares[best], clusters) if clusters else None,

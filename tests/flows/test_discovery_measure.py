@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import polars as pl
 import pytest
+from rich.console import Console
 
+from contracts.settings import DeskSettings
 from flows.discovery_measure.alarms import Sweep
 from flows.discovery_measure.baselines import BASELINES, top_of_minute
 from flows.discovery_measure.candles import BAR_MS, Panel, load_candles, panel_from_frame
 from flows.discovery_measure.episodes import Episode, find_episodes
 from flows.discovery_measure.figures import alarm_figures, at_budget, shares_ahead
+from flows.discovery_measure.plot import write_plot
+from flows.discovery_measure.recorded_facts import is_facts_folder, program_from_facts, read_facts
+from flows.discovery_measure.report import Report
+from flows.evaluate import evaluate_discovery, print_report, to_json
+from operators.anomaly import AnomalyDetector
+from operators.candidates import Candidates
+from operators.frame import Frame
+from operators.freshness import FreshnessGate
+from tests.builders import market_log
+from tests.checks import run
 from tests.recorded import recorded
+
+SETTINGS = DeskSettings()
 
 TIERS = ("0.15", "0.20", "0.30")
 RANGES = {"dev_days_0_4": (60, 4 * 1440), "dev_days_4_7": (4 * 1440, 7 * 1440)}
@@ -173,3 +189,87 @@ def test_fiat_stable_and_leveraged_symbols_are_no_part_of_the_universe() -> None
     panel = panel_from_frame(pl.DataFrame(rows))
     assert panel.symbols == ("JUPUSDT",)
     assert panel.excluded == ("AUDUSDT", "BTCUPUSDT", "USDCUSDT")
+
+
+DEV_WEEK = "freqtrade_binance_2021/spot_usdt_1m_20210402_20210408.parquet"
+
+
+@pytest.fixture(scope="module")
+def reports() -> dict[str, Report]:
+    source = recorded(DEV_WEEK)
+    return {
+        "1-4": evaluate_discovery(source, end_day=4),
+        "5-7": evaluate_discovery(source, begin_day=4),
+        "all": evaluate_discovery(source),
+    }
+
+
+def test_the_program_beats_the_baselines_it_has_to_beat(reports: dict[str, Report]) -> None:
+    early, late = reports["1-4"], reports["5-7"]
+    assert early.program.capture_score >= early.baselines["change_5m"].capture_score + 0.08
+    assert early.program.capture_score >= early.baselines["change_15m_minus_market"].capture_score
+    assert late.program.capture_score >= late.baselines["change_15m_minus_market"].capture_score
+
+
+def test_every_scored_episode_of_the_highest_tier_is_found_at_ten_alarms_a_day(reports: dict[str, Report]) -> None:
+    assert reports["all"].program.budget["10"].tiers["0.30"].recall == 1.0
+    assert reports["all"].own.tiers["0.30"].recall == 1.0
+
+
+def test_a_listing_is_reported_within_five_minutes(reports: dict[str, Report]) -> None:
+    assert reports["all"].listings["TKOUSDT"] <= "2021-04-07T13:05"
+    assert reports["all"].listings["TKOUSDT"] > "2021-04-07T13:00"
+
+
+def test_the_report_prints_writes_json_and_a_picture(reports: dict[str, Report], tmp_path: Path) -> None:
+    console = Console(record=True, width=200, file=io.StringIO())
+    print_report(reports["all"], console)
+    text = console.export_text()
+    assert "program" in text
+    assert "gain over change 15m minus market" in text
+    decoded = json.loads(to_json(reports["all"]))
+    assert decoded["program"]["capture_score"] == round(reports["all"].program.capture_score, 4)
+    write_plot(reports["all"], tmp_path / "curve.html")
+    assert (tmp_path / "curve.html").stat().st_size > 100_000
+
+
+def test_matched_baselines_have_no_more_alarms_than_the_program(reports: dict[str, Report]) -> None:
+    for baseline in reports["all"].baselines.values():
+        assert baseline.matched is not None
+        assert baseline.matched.alarms <= reports["all"].own.alarms
+
+
+def test_facts_of_a_replay_are_judged_as_they_stand(tmp_path: Path) -> None:
+    ran = run(lambda: [Frame(SETTINGS), FreshnessGate(SETTINGS), AnomalyDetector(SETTINGS), Candidates(SETTINGS)],
+              market_log(400, symbols=8, dirty=False, history_minutes=60))  # fmt: skip
+    for topic in ("bar.v1", "candidate_snapshot.v1"):
+        lines = [message.value for message in ran.facts if message.topic == topic]
+        (tmp_path / f"{topic}.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    assert is_facts_folder(tmp_path)
+    panel, program = program_from_facts(read_facts(tmp_path))
+    score_bars = [json.loads(m.value) for m in ran.facts if b'"type":"score_bar"' in m.value]
+    for fact in score_bars:
+        bar = int(np.flatnonzero(panel.open_ms == fact["ts_open"] // 1_000_000)[0])
+        column = panel.symbols.index(fact["symbols"][1])
+        assert program.score[bar, column] == fact["score"][1]
+        assert panel.close[bar, column] == fact["close"][1]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("none.parquet", None, "no such file"),
+        ("bad.parquet", b"not parquet", "not readable"),
+        ("empty", None, "no such file"),
+    ],
+)
+def test_a_source_that_is_none_gives_one_clear_line(
+    tmp_path: Path, name: str, content: bytes | None, message: str
+) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=message) as error:
+        evaluate_discovery(path)
+    assert "\n" not in str(error.value)
+    assert name in str(error.value)
