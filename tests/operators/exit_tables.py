@@ -31,7 +31,7 @@ class Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Entry(Strict, frozen=True, kw_only=True):
-    time: float
+    time: float = 0.0
     price: Number
     quantity: Number
     fee: Number | None = None  # None: the taker fee of the settings

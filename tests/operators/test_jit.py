@@ -36,7 +36,9 @@ def result(folder: Path, factor: float, added: float) -> float:
     return float(importlib.import_module(f"{folder.name}.main").outer(np.array([1.0])))
 
 
-def test_changed_constant_or_inner_kernel_of_another_file_is_compiled_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_changed_constant_or_inner_kernel_of_another_file_is_compiled_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     folder = tmp_path / "operators_kernels"
     folder.mkdir()
     (folder / "__init__.py").touch()
