@@ -59,6 +59,7 @@ class ArchiveWriter:
         self._first = 0
         self._day = ""
         self._opened = 0.0
+        self._last_recv = 0
         self.next: int | None = None  # offset expected; None before the first message ever
         self.files = 0
         self.total_rows = 0
@@ -98,10 +99,13 @@ class ArchiveWriter:
         return moved
 
     def add(self, offset: int, raw: bytes, ts_broker: int) -> None:
-        """Take the next message. ts_broker: Unix ns when the broker took it."""
+        """Take the next message. ts_broker: Unix ns when the broker took it.
+
+        Bytes without a readable time get that of the message before them.
+        """
         if self.next is not None and offset < self.next:
             raise ArchiveError(f"{self._folder}: offset {offset} came again, expected {self.next}")
-        message = parse(raw, ts_broker)
+        message = parse(raw, self._last_recv or ts_broker)
         if self._writer is not None and (
             day_of(message.ts_recv) > self._day or self._written + len(self._rows) >= self._settings.rows_per_file
         ):
@@ -111,6 +115,7 @@ class ArchiveWriter:
         if len(self._rows) and len(self._rows) + message.rows > GROUP_ROWS:
             self._group()
         self._rows.add(offset, message)
+        self._last_recv = message.ts_recv
         self.next = offset + 1
 
     def lose(self, first: int, end: int, ts: int) -> None:

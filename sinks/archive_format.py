@@ -6,7 +6,7 @@
 | kind     | 0 heartbeat, 1 trade, 2 quote, 3 ticker row, 4 any other event (`operators.slices.Kind`)              |
 | symbol   | null where the event has none                                                                         |
 | ts_event | Unix ns by the venue's clock, `ts_recv` where the event has no time of its own                        |
-| ts_recv  | Unix ns of receipt; of bytes that nobody can read: when the broker took them                          |
+| ts_recv  | Unix ns of receipt; of bytes that nobody can read: that of the message before                         |
 | v0..v5   | heartbeat: sequence; trade: price, quantity, side, id; quote: bid, ask, bid size, ask size;           |
 |          | ticker: close, quote volume, base volume, open, high, low of 24 h                                     |
 | payload  | the message itself for kind 4, and for any row whose columns would not give back the very bytes       |
@@ -51,10 +51,8 @@ SCHEMA = pa.schema(
         pa.field("payload", pa.binary()),
     ]
 )
-ENCODINGS: dict[str, str] = {
-    **dict.fromkeys(("offset", "ts_event", "ts_recv"), "DELTA_BINARY_PACKED"),
-    **dict.fromkeys(VALUES, "BYTE_STREAM_SPLIT"),
-}
+# Prices and sizes are short decimals whose bytes repeat: zstd shrinks them better plain than split into streams.
+ENCODINGS: dict[str, str] = dict.fromkeys(("offset", "ts_event", "ts_recv"), "DELTA_BINARY_PACKED")
 
 
 class Parsed(NamedTuple):
@@ -66,14 +64,14 @@ class Parsed(NamedTuple):
     rows: int
 
 
-def parse(raw: bytes, ts_broker: int) -> Parsed:
-    """Decode a message. ts_broker: Unix ns when the broker took it, used where the message has no time."""
+def parse(raw: bytes, ts_else: int) -> Parsed:
+    """Decode a message. ts_else: Unix ns, taken where the message has no readable time."""
     try:
         event: Event | None = decode_event(raw)
     except (msgspec.DecodeError, UnicodeDecodeError):
         event = None
     if event is None or not 0 <= event.ts_recv < NANOS_END:
-        return Parsed(raw, None, ts_broker, 1)
+        return Parsed(raw, None, ts_else, 1)
     return Parsed(raw, event, event.ts_recv, len(event.rows) or 1 if isinstance(event, events.Tickers) else 1)
 
 

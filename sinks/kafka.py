@@ -43,6 +43,7 @@ class CheckedProducer:
                 "delivery.report.only.error": True,  # a report per message would cost as much as sending it
                 "on_delivery": self._delivered,
                 "error_cb": self._erred,
+                "topic.metadata.propagation.max.ms": 5000,  # a topic still unknown after that does not exist
                 "log_level": 0,  # what matters comes through the callbacks
                 **more,
             }
