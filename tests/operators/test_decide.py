@@ -20,10 +20,11 @@ from operators.decide import Decide
 from operators.frame import Frame
 from operators.freshness import FreshnessGate
 from operators.packets import Versions
+from operators.slices import Slice
 from operators.state import Operator
-from tests.builders import SECOND, START, market_log, trade
+from tests.builders import SECOND, START, history, market_log, trade
 from tests.checks import Chain, Ran, check_laws, run
-from tests.operators.hot_market import Rising
+from tests.operators.hot_market import Rising, RisingState
 
 PUMPED = "C01USDT"
 VERSIONS = Versions(model="", data="test", git="0" * 12)
@@ -258,6 +259,60 @@ def test_a_swap_of_strategy_keeps_what_is_known_of_the_coins(log: list[bytes]) -
     loaded.arrange(["pullback", "hot_momentum"])
     assert loaded.indicators[60].count[0] == 40
     assert loaded.pace.shape[0] == 2
+
+
+def test_with_hot_only_a_warm_coin_waits_for_the_hot_stage(log: list[bytes]) -> None:
+    settings = DeskSettings(entry=EntrySettings(hot_only=True, heat_min=0.0, consensus_min=-1.0))
+    packets, signals = decided(desk(log, settings))
+    assert packets
+    assert all(packet.heat >= 55.0 for packet in packets)
+    assert all(s.heat < 55.0 for s in signals if "NOT_HOT" in {reason.code for reason in s.reasons})
+
+
+def test_what_discovery_filters_out_is_not_opened(log: list[bytes]) -> None:
+    settings = DeskSettings()
+
+    class Filtered(Rising):
+        def step(self, state: RisingState, piece: Slice) -> None:
+            super().step(state, piece)
+            if piece.heat is not None:
+                piece.heat.passed[:] = False
+
+    ran = run(lambda: [Frame(settings), FreshnessGate(settings), Filtered(), Decide(settings, VERSIONS)], log)
+    assert not decided(ran)[0]
+    assert "ILLIQUID" in first_reason(ran)
+
+
+def test_a_coin_is_judged_as_soon_as_its_history_comes() -> None:
+    log = market_log(200, dirty=False)
+    late = [message for message in log if b'"klines"' not in message]
+    assert not decided(desk(late))[0]
+    behind = next(i for i, message in enumerate(late) if b'"sequence"' in message and i > len(late) // 3)
+    came = [message for message in log if b'"klines"' in message]
+    assert decided(desk([*late[:behind], *came, *late[behind:]]))[0]
+
+
+def test_history_that_tells_less_than_was_seen_is_ignored() -> None:
+    log = market_log(130, dirty=False)
+    settings = DeskSettings()
+    short = history(PUMPED, 40, price=7_000.0)
+    once = run(chain(settings), log, settings=settings)
+    twice = run(chain(settings), [*log[:900], short, *log[900:]], settings=settings)
+    counts = [piece.states[-1][2]["indicators"][60][2]["count"][:6].tolist() for piece in (once, twice)]
+    assert counts[0] == counts[1]
+
+
+def test_without_the_heat_step_nobody_is_judged(log: list[bytes]) -> None:
+    settings = DeskSettings()
+    ran = run(lambda: [Frame(settings), FreshnessGate(settings), Decide(settings, VERSIONS)], log)
+    assert decided(ran) == ([], [])
+
+
+def test_without_the_freshness_step_nothing_is_fresh(log: list[bytes]) -> None:
+    settings = DeskSettings()
+    ran = run(lambda: [Frame(settings), Rising(), Decide(settings, VERSIONS)], log)
+    assert not decided(ran)[0]
+    assert first_reason(ran) == {"STALE_DATA"}
 
 
 def test_an_unknown_strategy_or_option_is_refused() -> None:
