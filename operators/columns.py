@@ -71,6 +71,13 @@ COUNTS: Final = 7
 LOOKBACK: Final = 300  # seconds of closes behind the black-swan rule
 
 
+def new_clock() -> I8:
+    """A clock before the first row."""
+    clock = np.zeros(CLOCKS, dtype=np.int64)
+    clock[OFFSET] = -1
+    return clock
+
+
 def new_table(symbols: int) -> F8:
     """A table without position, order or price."""
     table = np.full((symbols, COLUMNS), np.nan)
