@@ -211,43 +211,36 @@ def remember_flow(minute: F8, flow: F8, keep: F8) -> None:
 
 
 @kernel
-def vote_now(
-    votes: F8, anchors: F8, minute: F8, flow: F8, s: int, price: float, volume: float, family: int, t: int
-) -> tuple[float, float]:
-    """Vote and confidence of a family on a timeframe at this second's price; `volume`: base, of the forming minute."""
-    if family == _FLOW:
-        bought = flow[t, 0, s] + minute[0, s]
-        sold = flow[t, 1, s] + minute[1, s]
-        total = bought + sold
-        # Less than a millionth of a quote unit is no flow but a memory that faded.
-        return ((bought - sold) / total, 1.0) if total > 1e-6 else (math.nan, 0.0)
-    value: float = votes[0, family, t, s]
-    sure: float = votes[1, family, t, s]
-    if math.isnan(value) or math.isnan(price):
-        return value, sure
-    atr = anchors[t, ATR, s]
-    if family in (_TREND, _MOMENTUM):
-        move = lean(price - anchors[t, CLOSE, s], atr)
-        return value + abs(move) * ((1.0 if move > 0.0 else -1.0) - value), sure
-    if family == _BREAKOUT:
-        now = breakout(price, anchors[t, UPPER, s], anchors[t, LOWER, s], atr)
-        mean = anchors[0, MEAN_VOLUME, s]
-        if t == 0 and mean > 0.0:
-            sure = max(sure, clip(volume / mean / 3.0, LEAST_CONFIDENCE, 1.0))
-        return (now if abs(now) > abs(value) else value), sure
-    return value, sure
-
-
-@kernel
 def ask_all(
     votes: F8, anchors: F8, minute: F8, flow: F8, s: int, price: float, volume: float, now: F8, sure: F8
 ) -> None:
-    """Fill now and sure (families, timeframes): votes and confidences on symbol `s` at this second."""
-    for family in range(now.shape[0]):
-        for t in range(now.shape[1]):
-            value, confidence = vote_now(votes, anchors, minute, flow, s, price, volume, family, t)
-            now[family, t] = value
-            sure[family, t] = confidence
+    """Fill now and sure (families, timeframes): votes and confidences on symbol `s` at this second's price.
+
+    `volume`: base, of the forming minute.
+    """
+    for t in range(now.shape[1]):
+        for family in range(_FLOW):
+            now[family, t] = votes[0, family, t, s]
+            sure[family, t] = votes[1, family, t, s]
+        atr = anchors[t, ATR, s]
+        move = price - anchors[t, CLOSE, s]
+        reach = abs(move) + atr
+        if reach > 0.0:  # false while either is unknown
+            pull = abs(move) / reach
+            side = 1.0 if move > 0.0 else -1.0
+            now[_TREND, t] += pull * (side - now[_TREND, t])
+            now[_MOMENTUM, t] += pull * (side - now[_MOMENTUM, t])
+        fresh = breakout(price, anchors[t, UPPER, s], anchors[t, LOWER, s], atr)
+        if abs(fresh) > abs(now[_BREAKOUT, t]):
+            now[_BREAKOUT, t] = fresh
+        bought = flow[t, 0, s] + minute[0, s]
+        total = bought + flow[t, 1, s] + minute[1, s]
+        # Less than a millionth of a quote unit is no flow but a memory that faded.
+        now[_FLOW, t] = 2.0 * bought / total - 1.0 if total > 1e-6 else math.nan
+        sure[_FLOW, t] = 1.0
+    mean = anchors[0, MEAN_VOLUME, s]
+    if mean > 0.0:
+        sure[_BREAKOUT, 0] = max(sure[_BREAKOUT, 0], clip(volume / mean / 3.0, LEAST_CONFIDENCE, 1.0))
 
 
 @kernel

@@ -18,13 +18,21 @@ from operators.signals import (
     no_votes,
     remember_flow,
     vote_all,
-    vote_now,
 )
 from operators.slices import F8, SECOND
 from operators.strategies.interface import weigh
 
 WEIGHTS = weigh(dict.fromkeys(Family, 1.0), (0.5, 0.3, 0.2))
 NO_FLOW = (np.zeros((2, 72)), np.zeros((3, 2, 72)))
+
+
+def asked(
+    votes: F8, anchors: F8, minute: F8, flow: F8, price: float, family: Family, volume: float = 0.0
+) -> tuple[float, float]:
+    """The 1m vote and confidence of a family at this second's price."""
+    now, sure = np.empty((6, 3)), np.empty((6, 3))
+    ask_all(votes, anchors, minute, flow, 0, price, volume, now, sure)
+    return float(now[family, 0]), float(sure[family, 0])
 
 
 def votes_after(closes: F8, volume: F8 | None = None) -> tuple[F8, F8, F8]:
@@ -99,21 +107,21 @@ def test_order_flow_is_bought_less_sold_over_both_and_forgets_by_half() -> None:
     minute, flow = np.zeros((2, 1)), np.zeros((3, 2, 1))
     keep = np.array([0.5, 1.0, 1.0])
     minute[:, 0] = 300.0, 100.0
-    assert vote_now(no_votes(), no_anchors(), minute, flow, 0, 1.0, 0.0, Family.ORDER_FLOW, 0)[0] == 0.5
+    assert asked(no_votes(), no_anchors(), minute, flow, 1.0, Family.ORDER_FLOW)[0] == 0.5
     remember_flow(minute, flow, keep)
     minute[:, 0] = 0.0, 400.0
     remember_flow(minute, flow, keep)
     assert flow[0, :, 0].tolist() == [150.0, 450.0]
-    assert vote_now(no_votes(), no_anchors(), minute, flow, 0, 1.0, 0.0, Family.ORDER_FLOW, 0) == (-0.5, 1.0)
+    assert asked(no_votes(), no_anchors(), minute, flow, 1.0, Family.ORDER_FLOW) == (-0.5, 1.0)
 
 
 def test_without_trades_order_flow_is_absent() -> None:
-    assert np.isnan(vote_now(no_votes(), no_anchors(), *NO_FLOW, 0, 1.0, 0.0, Family.ORDER_FLOW, 0)[0])
+    assert np.isnan(asked(no_votes(), no_anchors(), *NO_FLOW, 1.0, Family.ORDER_FLOW)[0])
 
 
 def test_between_closes_trend_and_momentum_lean_on_the_price_of_this_second() -> None:
     votes, anchors, _ = votes_after(100.0 + 0.05 * np.sin(np.arange(60.0)))
-    at = [vote_now(votes, anchors, *NO_FLOW, 0, price, 0.0, Family.MOMENTUM, 0)[0] for price in (97.0, 100.0, 103.0)]
+    at = [asked(votes, anchors, *NO_FLOW, price, Family.MOMENTUM)[0] for price in (97.0, 100.0, 103.0)]
     assert at[0] < -0.8 < 0.8 < at[2]
     assert at[0] < at[1] < at[2]
 
