@@ -158,7 +158,7 @@ def tap(
         limit=limit,
     )
     for message in found:
-        say(msgspec.json.encode(message).decode() if as_json else describe(message))
+        say(msgspec.json.encode(message).decode() if as_json else describe(message, colour=sys.stdout.isatty()))
 
 
 app.command()(replay)

@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+import typer
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from contracts.errors import BrokerError, CommandError
+from flows.tap import in_words
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 QUIET = ("type", "id", "trace_id", "market", "partition", "offset", "settings_hash", "model_hash", "ts_recv", "symbol")
@@ -107,15 +109,23 @@ def tap(
         consumer.close()
 
 
-def describe(found: Tapped) -> str:
-    """One line for a person: time, position, type, symbol, then what else the message says, cut at 200 characters."""
+def describe(found: Tapped, *, colour: bool = False) -> str:
+    """One line for a person: time, position, type, symbol, then what the message says, cut at 200 characters.
+
+    Messages of ours are told in words; of others the fields are shown. colour: with the escape codes of a terminal.
+    """
     value = found.value
     at = datetime.fromtimestamp(found.ts_ms / 1000, UTC).strftime("%H:%M:%S.%f")[:-3]
     if not isinstance(value, dict):
         return f"{at} {found.partition}/{found.offset} ? {value!r}"[:WIDTH]
-    rest = " ".join(f"{key}={_short(item)}" for key, item in value.items() if key not in QUIET)
     about = value.get("symbol") or found.key
-    return f"{at} {found.partition}/{found.offset} {value.get('type', '?')} {about} {rest}"[:WIDTH]
+    head = f"{at} {found.partition}/{found.offset} {value.get('type', '?')} {about}"
+    told = in_words(value)
+    if told is None:
+        rest = " ".join(f"{key}={_short(item)}" for key, item in value.items() if key not in QUIET)
+        return f"{head} {rest}"[:WIDTH]
+    line = f"{head} {told[0]}"[:WIDTH]
+    return typer.style(line, fg=told[1]) if colour else line
 
 
 def _short(item: Any) -> str:
