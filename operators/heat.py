@@ -47,7 +47,7 @@ class Heat:
     | score | x |
     |---|---|
     | volume | ln of the 5-minute quote volume over the coin's own hourly median, minus the median coin's |
-    | momentum | exp(ranking score - alarm threshold): speed against the market as a ratio to what raises an alarm now |
+    | momentum | exp(ranking score - alarm threshold, the threshold kept within `momentum_band` of its start): speed against the market |
     | volatility | 24 h range over the median coin's, times nearness to the 24 h high (1 at it, 0 from 10 % below on) |
     | liquidity | decades of 24 h quote volume above the filter, 100 at `liquidity_full`, less spread / `spread_zero_bps` of it |
     | social | mentions of the last minutes, an author above `famous_followers` counting more; takes no part before the first mention |
@@ -68,7 +68,7 @@ class Heat:
             [
                 own.volume_half, own.momentum_half, own.volatility_half, own.liquidity_full, own.spread_zero_bps,
                 settings.candidates.least_quote_volume_24h, own.age_half_d * 86400.0, own.mention_half,
-                own.mention_fade_s, own.announced_h * 3600.0, own.range_least, ranking.near_most,
+                own.mention_fade_s, own.announced_h * 3600.0, own.range_least, ranking.near_most, settings.candidates.alarm.start, own.momentum_band,
             ],
             dtype=np.float64,
         )  # fmt: skip

@@ -16,8 +16,8 @@ LN_2 = 0.6931471805599453
 # rules (float64)
 (
     VOLUME_HALF, MOMENTUM_HALF, VOLATILITY_HALF, LIQUIDITY_FULL, SPREAD_ZERO, LEAST_VOLUME, AGE_HALF_S, MENTION_HALF,
-    MENTION_FADE_S, ANNOUNCED_S, RANGE_LEAST, NEAR_MOST,
-) = range(12)  # fmt: skip
+    MENTION_FADE_S, ANNOUNCED_S, RANGE_LEAST, NEAR_MOST, START, BAND,
+) = range(14)  # fmt: skip
 
 
 @kernel
@@ -45,6 +45,8 @@ def walk(
         share += weights[k]
     for f in range(first, until):
         second = ts_open[f] // SECOND
+        # A market of a hundred pumps a day moves its alarm threshold far; a score that people read moves with it within bounds.
+        at = min(max(threshold[f], rules[START] - rules[BAND]), rules[START] + rules[BAND])
         n = 0
         for s in range(width):
             if not np.isnan(surge[f, s]) and excluded[s] == 0:
@@ -66,8 +68,8 @@ def walk(
                 continue
             scores[f, VOLUME, s] = saturate(surge[f, s] - market_surge, rules[VOLUME_HALF])
             scores[f, MOMENTUM, s] = 0.0
-            if raw[f, s] > threshold[f] - 6.0:
-                scores[f, MOMENTUM, s] = saturate(np.exp(min(raw[f, s] - threshold[f], 6.0)), rules[MOMENTUM_HALF])
+            if raw[f, s] > at - 6.0:
+                scores[f, MOMENTUM, s] = saturate(np.exp(min(raw[f, s] - at, 6.0)), rules[MOMENTUM_HALF])
             nearness = max(0.0, 1.0 + near[f, s] / rules[NEAR_MOST])
             scores[f, VOLATILITY, s] = saturate(nearness * span[f, s] / market_span, rules[VOLATILITY_HALF])
             liquidity = 0.0

@@ -107,7 +107,8 @@ class HeatSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     top: int = 30  # coins in the ranking
     weights: HeatWeights = HeatWeights()
     volume_half: float = 1.1  # ln of 5-minute volume over the coin's own median, minus the market's: 3 times as much
-    momentum_half: float = 0.5  # ranking score over the alarm threshold, as a ratio: 75 at the alarm
+    momentum_half: float = 0.4  # ranking score over the alarm threshold, as a ratio: 82 at the alarm
+    momentum_band: float = 0.7  # natural log: the threshold that momentum is measured by stays within half and twice its start
     volatility_half: float = 1.5  # 24 h range over the market's median range, times nearness to the high
     range_least: float = 0.03  # log range that the market's median is taken for at least
     liquidity_full: float = 2.0  # decades of 24 h quote volume above the filter that read 100
