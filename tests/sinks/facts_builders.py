@@ -139,3 +139,8 @@ def letter(number: int, reason: str = "not JSON") -> facts.DeadLetter:
         offset=number,
         raw=b"\xff",
     )
+
+
+def ingest_letter(number: int) -> facts.DeadLetter:
+    """From a socket: no place on the log tells it from another."""
+    return facts.DeadLetter(id=f"in-{number}", source="ingest:spot", reason="not JSON", ts_recv=number, raw=b"{")
