@@ -12,9 +12,12 @@ import pytest
 from contracts.errors import CommandError
 from contracts.facts import DecisionPacket, OrderAttempt, Signal, decode_fact
 from contracts.settings import DeskSettings
+from contracts.settings.services import BrokerSettings
 from flows.desk import operators
-from flows.why import Explanation, Messages, explain, folder_messages, words
+from flows.why import READ, Explanation, Messages, broker_messages, explain, folder_messages, words
+from infra.broker.local import LocalBroker
 from operators.state import Operator
+from sinks.kafka import CheckedProducer
 from tests.builders import START, market_log
 from tests.checks import run
 
@@ -98,6 +101,16 @@ def test_a_wait_says_every_gate_that_failed(messages: Messages) -> None:
         said = words(explain(messages, signal.id))
         failed = Counter(line.startswith("Gate not passed") for line in said)[True]
         assert failed == sum(not open_ for open_ in signal.gates.values()) == len(signal.reasons)
+
+
+def test_a_brokers_topics_give_the_same_answer(written: Path, messages: Messages, broker: LocalBroker) -> None:
+    producer = CheckedProducer(BrokerSettings(kind="external", address=broker.address))
+    for topic in READ:
+        for line in (written / f"{topic}.jsonl").read_bytes().splitlines():
+            producer.send(topic, b"key", line)
+    producer.flush(60)
+    packet = facts_of(messages, DecisionPacket)[0]
+    assert explain(broker_messages(broker.address), packet.id) == explain(messages, packet.id)
 
 
 def test_an_explanation_survives_json(messages: Messages) -> None:
