@@ -22,6 +22,7 @@ from sqlalchemy.pool import QueuePool
 
 from contracts import read_model as model
 from contracts.errors import EmberlineError
+from contracts.topics import EVENTS
 
 Row: TypeAlias = dict[str, Any]
 
@@ -82,7 +83,9 @@ def _first(rows: list[Row]) -> Row | None:
 @st.cache_resource(ttl=LIVE_S, show_spinner=False, max_entries=16)
 def desk(url: str, market: str, stale_after_s: float) -> Desk:
     """State of the engine, newest equity, and how fresh all of it is."""
-    written = _ask(url, select(func.max(model.offsets.c.ts_written).label("ts_written")))
+    # Heartbeats fill the log while the desk is dead: only facts show that it lives.
+    of_facts = model.offsets.c.topic != EVENTS.name
+    written = _ask(url, select(func.max(model.offsets.c.ts_written).label("ts_written")).where(of_facts))
     ts_written: int | None = written[0]["ts_written"] if written else None
     age_s = None if ts_written is None else max(0.0, (time.time_ns() - ts_written) / NANOS)
     account = (

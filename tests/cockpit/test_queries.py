@@ -31,6 +31,16 @@ def test_a_desk_that_writes_runs_and_one_that_fell_silent_does_not(url: str, see
     assert 59 < silent.age_s < 90
 
 
+def test_a_log_that_goes_on_does_not_make_a_dead_desk_run(url: str, seeding: Seeding):
+    seeding.second(time.time_ns() - 60 * NANOS)
+    with seeding.engine.begin() as connection:
+        connection.execute(
+            insert(model.offsets).values(topic="events.v1", partition=0, offset=9, ts_written=time.time_ns())
+        )
+    queries.desk.clear()
+    assert not queries.desk(url, MARKET, 10.0).running
+
+
 def test_without_a_read_model_the_way_out_is_named(tmp_path: Path):
     with pytest.raises(queries.ReadModelMissing, match=r"start the desk: `ember up`"):
         queries.ranking(f"sqlite:///{tmp_path}/none.db", MARKET, 5)
