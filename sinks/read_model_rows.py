@@ -16,7 +16,8 @@ from contracts.facts import AnyFact
 Row: TypeAlias = dict[str, Any]
 
 HEAT_POINT = 15_000_000_000  # ns between two points of a coin's heat history
-HISTORY_SHOWN = 8 * 3600 * 1_000_000_000  # ns of the venue's own bars that are kept to be shown
+HISTORY_SHOWN = 8 * 3600 * 1_000_000_000  # ns of the venue's own one-minute bars that are kept to be shown
+LONGER_HISTORY_SHOWN = 48 * 3600 * 1_000_000_000  # and of its longer ones
 HEAT_RANKS = 100  # coins ranked behind are not kept in the history
 SCORES = ("volume", "momentum", "volatility", "liquidity", "social", "novelty")
 RANK_OF_STATUS = {"created": 0, "open": 1, "partial": 2, "closed": 3, "canceled": 3, "failed": 3, "denied": 3}
@@ -79,7 +80,7 @@ class Gathered:
 
     def take_history(self, market: str, event: Klines) -> None:
         """Add the newer part of a venue's history of one coin as closed bars."""
-        since = event.ts_recv - HISTORY_SHOWN
+        since = event.ts_recv - (HISTORY_SHOWN if event.interval == "1m" else LONGER_HISTORY_SHOWN)
         for ts_open, o, h, low, c, volume, quote_volume, trades, _ in event.rows:
             if ts_open >= since:
                 self.bars[market, event.symbol, event.interval, ts_open] = {

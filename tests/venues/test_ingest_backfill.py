@@ -69,6 +69,18 @@ async def test_history_is_whole_in_order_and_asked_for_once() -> None:
     assert max(bars_asked(venue).values()) == 1
 
 
+async def test_charts_get_their_longer_bars_as_the_venue_has_them() -> None:
+    told: list[Klines] = []
+    async with scripted_venue() as venue, client(venue) as rest:
+        await backfill(rest, Clock(NOW), told, history_bars=300).charts(["AUSDT", "BUSDT"])
+        asked = [{key: v[0] for key, v in parse_qs(urlsplit(question).query).items()} for question in venue.asked]
+    assert [(a["symbol"], a["interval"], a["limit"]) for a in asked] == [
+        ("AUSDT", "5m", "60"), ("AUSDT", "15m", "20"), ("BUSDT", "5m", "60"), ("BUSDT", "15m", "20")
+    ]  # fmt: skip
+    assert all(int(a["startTime"]) % (5 * MINUTE_MS) == 0 for a in asked)
+    assert {(event.symbol, event.interval) for event in told} == {(a["symbol"], a["interval"]) for a in asked}
+
+
 async def test_a_gap_fetches_only_what_is_missing() -> None:
     told: list[Klines] = []
     clock = Clock(NOW)

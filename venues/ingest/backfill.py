@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import structlog
 
@@ -21,6 +22,8 @@ BYTES_PER_ROW = 90
 DAY_MS = 86_400_000
 AGE_DAYS = 400
 WORKERS = 6
+CHART_LEAST = 12  # fewer bars make no chart
+CHART_MINUTES: dict[Literal["5m", "15m"], int] = {"5m": 5, "15m": 15}
 
 log = structlog.get_logger()
 
@@ -60,6 +63,26 @@ class Backfill:
     async def history(self, symbols: Sequence[str]) -> None:
         """Fetch `history_bars` bars of each symbol, as far as they were not fetched before."""
         await self._fetch([(symbol, self._venue_ms() - self._settings.history_bars * MINUTE_MS) for symbol in symbols])
+
+    async def charts(self, symbols: Sequence[str]) -> None:
+        """Fetch a day of the longer bars that charts show, as the venue has them: one request per symbol and interval."""
+        async with self._lock:
+            for symbol in symbols:
+                for interval, minutes in CHART_MINUTES.items():
+                    step = minutes * MINUTE_MS
+                    until = self._venue_ms() // step * step
+                    count = min(self._settings.history_bars // minutes, PAGE)
+                    if count < CHART_LEAST:
+                        continue
+                    try:
+                        answer = await self._rest.klines(symbol, until - count * step, count, interval)
+                        rows = read_klines(answer, until)
+                    except VenueError as e:
+                        log.warning("chart_history_failed", symbol=symbol, interval=interval, error=str(e))
+                        continue
+                    if rows:
+                        self._append(Klines(ts_recv=self._now(), symbol=symbol, interval=interval, rows=rows))
+                    await self._pace(rows)
 
     async def gap(self, symbols: Sequence[str], from_ms: int) -> None:
         """Fetch the closed bars that a gap of the feed since `from_ms` (venue's clock) touched."""

@@ -80,6 +80,7 @@ class Reference:
         started = time.monotonic()
         await self.backfill.history(order[: self._settings.history_symbols])
         log.info("history_fetched", bars=self.backfill.bars, seconds=round(time.monotonic() - started, 1))
+        await self.backfill.charts(order[: self._settings.history_symbols])
         await self._ages(order)
         while True:
             since_ms = await self._gaps.get()
