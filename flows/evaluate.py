@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from contracts.settings import DeskSettings
+from contracts.settings import DeskSettings, Settings
 from flows.discovery_measure.candles import Panel, load_candles
 from flows.discovery_measure.figures import AlarmFigures
 from flows.discovery_measure.program import run_program
 from flows.discovery_measure.recorded_facts import is_facts_folder, program_from_facts, read_facts
+from flows.discovery_measure.replayed import facts_of_log
 from flows.discovery_measure.report import PROGRAM, SCORE_TIER, RankingFigures, Report, judged_range, make_report
+from flows.wiring.steps import Batch
 
 
 def evaluate_discovery(
     source: Path | Panel,
     settings: DeskSettings | None = None,
     *,
-    begin_day: int | None = None,
-    end_day: int | None = None,
+    begin_ms: int | None = None,
+    end_ms: int | None = None,
 ) -> Report:
-    """Judge discovery over a source of candles or of facts.
+    """Judge discovery over candles or over facts.
 
-    `source` is a Parquet file of one-minute candles (columns symbol, ts_ms of the open, open, high, low, close,
-    volume), a folder of them, a `Panel`, or a folder of facts as `ember replay --out` writes it. Candles go through the
-    desk's own ranking; facts are judged as they stand. Days count from the data's start; without them the whole range
-    is judged but for its first hour. Raises `ValueError` saying what is wrong with the source.
+    `source` is a Parquet file of one-minute candles (columns symbol, ts_ms of the open, open, high, low, close, volume), a folder of
+    them, a `Panel`, or a folder of facts as `ember replay --out` writes it. Candles go through the desk's own ranking, bar by bar;
+    facts are judged as they stand. Judged are the bars that open in [begin_ms, end_ms), Unix milliseconds, but for the
+    data's first hour; the rest is history. Raises `ValueError` saying what is wrong with the source.
     """
     if isinstance(source, Panel):
         panel, program = source, run_program(source, settings or DeskSettings())
@@ -39,7 +42,15 @@ def evaluate_discovery(
         program = run_program(panel, settings or DeskSettings())
     else:
         raise ValueError(f"{source}: no such file or folder; expected candles (Parquet) or a folder of facts")
-    return make_report(panel, program, judged_range(panel, begin_day, end_day))
+    return make_report(panel, program, judged_range(panel, begin_ms, end_ms))
+
+
+def evaluate_discovery_log(
+    settings: Settings, market: str, batches: Iterable[Batch], *, begin_ms: int | None = None, end_ms: int | None = None
+) -> Report:
+    """Judge discovery over a log (archive, Kafka, or one derived from candles), second by second as live; else as above."""
+    panel, program = program_from_facts(facts_of_log(settings, market, batches))
+    return make_report(panel, program, judged_range(panel, begin_ms, end_ms))
 
 
 def to_json(report: Report) -> bytes:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from contracts.settings import Settings
+    from flows.discovery_measure.report import Report
 
 evaluate_app = typer.Typer(help="Measure a part of the desk on recorded data.", no_args_is_help=True)
 
@@ -19,35 +23,41 @@ def evaluate() -> None:
 @evaluate_app.command("discovery")
 def discovery(
     source: Annotated[
-        Path,
+        str,
         typer.Argument(
-            help="One-minute candles (Parquet file or folder), or a folder written by `ember replay --out`."
+            help="One-minute candles (Parquet file or folder), an archive's folder, a Kafka (`kafka` or HOST:PORT), "
+            "or a folder of facts that `ember replay --out` wrote."
         ),
     ],
-    begin_day: Annotated[
-        int | None, typer.Option("--from-day", help="First day judged, from the data's start.", min=0)
+    begin: Annotated[
+        str | None, typer.Option("--from", help="Judge from this time (ISO 8601, UTC unless it says otherwise).")
     ] = None,
-    end_day: Annotated[int | None, typer.Option("--to-day", help="Day before which judging ends.", min=1)] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Judge up to before this time.")] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Send a file of candles through the desk second by second, not bar by bar.")
+    ] = False,
     settings: Annotated[
         Path | None, typer.Option("--settings", "-s", help="Settings file (YAML or TOML).", envvar="EMBERLINE_SETTINGS")
     ] = None,
-    market: Annotated[str | None, typer.Option("--market", help="Market whose settings hold; else the first.")] = None,
+    market: Annotated[
+        str | None, typer.Option("--market", help="Market of the log and its settings; else the first.")
+    ] = None,
     plot: Annotated[Path | None, typer.Option("--plot", help="Write capture over alarms a day as HTML.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say how early and how cleanly hot coins were found, against five simple rankings in the same run."""
-    from contracts.errors import SettingsError
+    from contracts.errors import CommandError
     from contracts.settings import load_settings
-    from flows.evaluate import evaluate_discovery, print_report, to_json
+    from flows.evaluate import print_report, to_json
 
+    loaded = load_settings(settings)
+    name = market if market is not None else next(iter(loaded.markets))
+    if name not in loaded.markets:
+        raise CommandError(f"evaluate: unknown market {name}; known are {', '.join(loaded.markets)}")
     try:
-        markets = load_settings(settings).markets
-        name = market if market is not None else next(iter(markets))
-        if name not in markets:
-            _fail(f"evaluate: unknown market {name}; known are {', '.join(markets)}")
-        report = evaluate_discovery(source, markets[name].desk, begin_day=begin_day, end_day=end_day)
-    except (ValueError, SettingsError) as e:
-        _fail(f"evaluate: {e}")
+        report = _report(source, loaded, name, begin, end, live)
+    except ValueError as e:
+        raise CommandError(f"evaluate: {e}") from e
     if as_json:
         sys.stdout.buffer.write(to_json(report) + b"\n")
     else:
@@ -59,6 +69,17 @@ def discovery(
         typer.echo(f"{plot}: capture over alarms a day", err=True)
 
 
-def _fail(message: str) -> NoReturn:
-    typer.echo(message, err=True)
-    raise typer.Exit(1)
+def _report(source: str, settings: Settings, market: str, begin: str | None, end: str | None, live: bool) -> Report:
+    from flows.evaluate import evaluate_discovery, evaluate_discovery_log
+    from infra.replaying import opener, parse_time
+
+    begin_ns, end_ns = parse_time(begin), parse_time(end)
+    begin_ms = None if begin_ns is None else begin_ns // 1_000_000
+    end_ms = None if end_ns is None else end_ns // 1_000_000
+    path = Path(source)
+    candles = path.suffix == ".parquet" or (path.is_dir() and not (path / market).is_dir())
+    if candles and not (live and path.is_file()):
+        return evaluate_discovery(path, settings.markets[market].desk, begin_ms=begin_ms, end_ms=end_ms)
+    # Read from the beginning: what lies before the judged range is the history that scores need.
+    batches = opener(source, settings, None, None)(market)
+    return evaluate_discovery_log(settings, market, batches, begin_ms=begin_ms, end_ms=end_ms)

@@ -68,7 +68,8 @@ class Heat:
             [
                 own.volume_half, own.momentum_half, own.volatility_half, own.liquidity_full, own.spread_zero_bps,
                 settings.candidates.least_quote_volume_24h, own.age_half_d * 86400.0, own.mention_half,
-                own.mention_fade_s, own.announced_h * 3600.0, own.range_least, ranking.near_most, settings.candidates.alarm.start, own.momentum_band,
+                own.mention_fade_s, own.announced_h * 3600.0, own.range_least, ranking.near_most,
+                settings.candidates.alarm.start, own.momentum_band,
             ],
             dtype=np.float64,
         )  # fmt: skip

@@ -39,7 +39,7 @@ def read_facts(path: Path) -> Iterator[facts.AnyFact]:
                     yield decode_fact(line)
 
 
-def program_from_facts(stream: Iterable[facts.AnyFact]) -> tuple[Panel, Program]:
+def program_from_facts(stream: Iterable[object]) -> tuple[Panel, Program]:
     """Put facts of one market together. Repeated facts count once. Raises `ValueError` when there is no closed 1 m bar."""
     rows: dict[tuple[int, str], tuple[float, float, float, float, float]] = {}
     scores: dict[int, facts.ScoreBar] = {}

@@ -79,12 +79,16 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     baselines: dict[str, RankingFigures]
 
 
-def judged_range(panel: Panel, begin_day: int | None = None, end_day: int | None = None) -> tuple[int, int]:
-    """Return bars [begin, end): whole days from the data's start, without the first hour, which nobody can judge."""
-    begin = max(WARMUP, (begin_day or 0) * (DAY_MS // BAR_MS))
-    end = panel.bars if end_day is None else min(panel.bars, end_day * (DAY_MS // BAR_MS))
+def judged_range(panel: Panel, begin_ms: int | None = None, end_ms: int | None = None) -> tuple[int, int]:
+    """Return bars [begin, end) that open in [begin_ms, end_ms), without the data's first hour, which nobody can judge."""
+    start = int(panel.open_ms[0])
+    begin = WARMUP if begin_ms is None else max(WARMUP, (begin_ms - start + BAR_MS - 1) // BAR_MS)
+    end = panel.bars if end_ms is None else min(panel.bars, (end_ms - start + BAR_MS - 1) // BAR_MS)
     if begin >= end:
-        raise ValueError(f"expected at least an hour of candles in the range, was bars {begin} to {end}")
+        first, last = _open(panel, 0), _open(panel, panel.bars - 1)
+        raise ValueError(
+            f"expected more than an hour of candles before the range's end; they go from {first} to {last} UTC"
+        )
     return begin, end
 
 

@@ -14,14 +14,17 @@ import polars as pl
 import pytest
 from rich.console import Console
 
-from contracts.settings import DeskSettings
+from contracts.settings import DeskSettings, load_settings
+from flows.candle_source import candle_batches
 from flows.discovery_measure.alarms import Sweep
 from flows.discovery_measure.baselines import BASELINES, top_of_minute
 from flows.discovery_measure.candles import BAR_MS, Panel, load_candles, panel_from_frame
 from flows.discovery_measure.episodes import Episode, find_episodes
 from flows.discovery_measure.figures import alarm_figures, at_budget, shares_ahead
 from flows.discovery_measure.plot import write_plot
+from flows.discovery_measure.program import run_program
 from flows.discovery_measure.recorded_facts import is_facts_folder, program_from_facts, read_facts
+from flows.discovery_measure.replayed import facts_of_log
 from flows.discovery_measure.report import Report
 from flows.evaluate import evaluate_discovery, print_report, to_json
 from operators.anomaly import AnomalyDetector
@@ -191,6 +194,7 @@ def test_fiat_stable_and_leveraged_symbols_are_no_part_of_the_universe() -> None
     assert panel.excluded == ("AUDUSDT", "BTCUPUSDT", "USDCUSDT")
 
 
+DAY_5 = 1_617_667_200_000  # 2021-04-06
 DEV_WEEK = "freqtrade_binance_2021/spot_usdt_1m_20210402_20210408.parquet"
 
 
@@ -198,8 +202,8 @@ DEV_WEEK = "freqtrade_binance_2021/spot_usdt_1m_20210402_20210408.parquet"
 def reports() -> dict[str, Report]:
     source = recorded(DEV_WEEK)
     return {
-        "1-4": evaluate_discovery(source, end_day=4),
-        "5-7": evaluate_discovery(source, begin_day=4),
+        "1-4": evaluate_discovery(source, end_ms=DAY_5),
+        "5-7": evaluate_discovery(source, begin_ms=DAY_5),
         "all": evaluate_discovery(source),
     }
 
@@ -273,3 +277,23 @@ def test_a_source_that_is_none_gives_one_clear_line(
         evaluate_discovery(path)
     assert "\n" not in str(error.value)
     assert name in str(error.value)
+
+
+def test_the_log_derived_from_candles_gives_the_scores_of_the_candles(tmp_path: Path) -> None:
+    candles = pl.read_parquet(recorded(DEV_WEEK))
+    names = candles["symbol"].unique().sort().to_list()[:12]
+    start = int(candles["ts_ms"].min())  # type: ignore[arg-type]
+    few = candles.filter(pl.col("symbol").is_in(names) & (pl.col("ts_ms") < start + 150 * BAR_MS))
+    few.write_parquet(tmp_path / "few.parquet")
+    settings = load_settings(None)
+    panel, live = program_from_facts(facts_of_log(settings, "binance.spot", candle_batches(tmp_path / "few.parquet")))
+    bars = run_program(load_candles(tmp_path / "few.parquet"), settings.markets["binance.spot"].desk)
+    assert panel.symbols == load_candles(tmp_path / "few.parquet").symbols
+    known = ~np.isnan(live.score) & ~np.isnan(bars.score[: panel.bars])
+    assert known[40:].mean() > 0.95
+    np.testing.assert_allclose(live.score[known], bars.score[: panel.bars][known], atol=2e-6)
+
+
+def test_a_range_without_an_hour_before_its_end_is_refused() -> None:
+    with pytest.raises(ValueError, match="2021-04-02T00:00 to 2021-04-08T23:59"):
+        evaluate_discovery(recorded(DEV_WEEK), end_ms=DAY_5 - 4 * 86_400_000 + 60_000)
