@@ -8,8 +8,9 @@ from cockpit import formats
 from cockpit.panel import Block, item, notice
 from cockpit.queries import Row
 from cockpit.reading import ACTION_TONES, RISK_TONES, reason_text, spelled, tone_of
-from cockpit.strings import word
+from cockpit.strings import WORDS, word
 
+FRAMES = {"1s": 0, "1m": 1, "5m": 2, "15m": 3, "1h": 4, "4h": 5, "1d": 6}
 SCORES = ("volume", "momentum", "volatility", "liquidity", "social", "novelty")
 
 
@@ -31,23 +32,10 @@ def decision_card(symbol: str, signal: Row | None, decision: Row | None, zone: s
         sections.append({"kind": "grid", "items": _evaluation(body)})
         gates = body.get("gates") or {}
         if gates:
-            chips = [
-                {"text": f"{'✓' if passed else '✗'} {spelled(gate)}", "tone": "up" if passed else "down"}
-                for gate, passed in gates.items()
-            ]
-            sections.append({"kind": "chips", "label": word("gates"), "items": chips})
+            sections += _gates(gates)
         votes = body.get("votes") or {}
         if votes:
-            bars = [
-                {
-                    "label": spelled(name),
-                    "size": vote,
-                    "tone": tone_of(vote),
-                    "value": formats.number(vote, 2, sign=True),
-                }
-                for name, vote in votes.items()
-            ]
-            sections.append({"kind": "bars", "signed": True, "label": word("votes"), "items": bars})
+            sections.append({"kind": "matrix", "label": word("votes"), **_matrix(votes)})
     if packet:
         at = formats.clock(packet["generated_at"], zone)
         sections.append({"kind": "grid", "label": f"{word('newest_decision')} · {at}", "items": _packet(packet, zone)})
@@ -93,6 +81,44 @@ def scores_card(row: Row, weights: dict[str, float], zone: str) -> Block:
         "at": {"text": formats.clock(row["ts_event"], zone), "tip": formats.utc(row["ts_event"])},
         "sections": [{"kind": "grid", "items": figures}, {"kind": "bars", "items": bars, "tip": word("heat_tip")}],
     }
+
+
+def _gates(gates: dict[str, bool]) -> list[dict[str, Any]]:
+    failed = [{"text": f"✗ {gate_name(gate)}", "tone": "down"} for gate, passed in gates.items() if not passed]
+    passed = " · ".join(gate_name(gate) for gate, passed in gates.items() if passed)
+    sections: list[dict[str, Any]] = []
+    if failed:
+        sections.append({"kind": "chips", "label": word("gates_failed"), "items": failed})
+    if passed:
+        sections.append({"kind": "say", "label": word("gates_passed"), "tone": "muted small", "text": passed})
+    return sections
+
+
+def gate_name(gate: str) -> str:
+    """A gate as a word."""
+    return word(f"gate_{gate}") if f"gate_{gate}" in WORDS else spelled(gate)
+
+
+def _matrix(votes: dict[str, float]) -> dict[str, Any]:
+    """Votes as a table: families down, timeframes across."""
+    split = {name: name.partition("/")[::2] for name in votes}
+    frames = sorted({frame for _, frame in split.values()}, key=lambda frame: FRAMES.get(frame, len(FRAMES)))
+    families = list(dict.fromkeys(family for family, _ in split.values()))
+    rows = []
+    for family in families:
+        cells: list[dict[str, Any]] = []
+        for frame in frames:
+            vote = votes.get(f"{family}/{frame}" if frame else family)
+            if vote is None:
+                cells.append({"text": "", "size": 0.0, "tone": ""})
+            else:
+                cells.append(
+                    {"text": formats.number(vote, 2, sign=True), "size": round(abs(vote), 2), "tone": tone_of(vote)}
+                )
+        rows.append(
+            {"label": word(f"family_{family}") if f"family_{family}" in WORDS else spelled(family), "cells": cells}
+        )
+    return {"columns": frames, "rows": rows}
 
 
 def bps(value: float | None) -> str:

@@ -40,7 +40,8 @@ def reason_text(reason: Mapping[str, Any]) -> str:
 
 def code_text(code: str, args: Mapping[str, Any] | None = None) -> str:
     """A code with its arguments as a sentence; nothing for no code."""
-    return describe(Reason(code=code, args=dict(args or {})), language()) if code else ""
+    known = {name: value for name, value in (args or {}).items() if value != ""}
+    return describe(Reason(code=code, args=known), language()) if code else ""
 
 
 def spelled(name: str) -> str:

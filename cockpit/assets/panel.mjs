@@ -143,6 +143,20 @@ const SECTIONS = {
     for (const item of s.items) list.append(tip(element("li", item.tone ?? "", item.text), item.tip));
     return list;
   },
+  matrix: (s) => {
+    const grid = element("div", "matrix");
+    grid.style.gridTemplateColumns = `minmax(86px, 1.3fr) repeat(${s.columns.length}, 1fr)`;
+    grid.append(element("span", "corner"), ...s.columns.map((name) => element("span", "label", name)));
+    for (const row of s.rows) {
+      grid.append(element("span", "name", row.label));
+      for (const cell of row.cells) {
+        const box = element("span", "vote " + cell.tone, cell.text);
+        box.style.setProperty("--size", Math.round(cell.size * 34) + "%");
+        grid.append(box);
+      }
+    }
+    return grid;
+  },
   bars: (s) => {
     const rows = element("div", "rows");
     for (const item of s.items) {

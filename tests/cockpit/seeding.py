@@ -37,6 +37,15 @@ PRICES = (
     148.32, 0.00001214, 2.4135, 0.7421, 5.882, 41.27, 1.3312, 22.418, 0.00002231, 0.3987, 1.7741, 0.8123, 6.914, 5.221, 27.413,
     14.772, 0.15213, 2613.44, 64123.5, 0.5874, 0.3921, 8.214, 0.02377, 1.552, 0.6012, 1.811, 1502.3, 0.0002871, 0.5541, 2.0912,
 )  # fmt: skip
+GATES = (
+    "fresh", "present", "unique", "aligned", "steady", "trading", "enabled", "warm", "stage", "heat", "liquid", "model", "quoted",
+    "depth", "spread", "extension", "consensus", "edge", "setup", "armed", "group",
+)  # fmt: skip
+VOTES = {
+    "trend/1m": 0.62, "trend/5m": 0.48, "trend/15m": 0.31, "momentum/1m": 0.35, "momentum/5m": 0.52, "momentum/15m": 0.12,
+    "mean_reversion/1m": -0.41, "mean_reversion/5m": -0.2, "mean_reversion/15m": 0.0, "breakout/1m": 1.0, "breakout/5m": 0.7,
+    "breakout/15m": 0.0, "volume/1m": 0.55, "volume/5m": 0.33, "volume/15m": 0.08, "order_flow/1m": -0.08,
+}  # fmt: skip
 FILTERS = ("min_volume", "spread")
 WEIGHTS = {"volume": 0.25, "momentum": 0.25, "volatility": 0.2, "liquidity": 0.1, "social": 0.1, "novelty": 0.1}
 HISTORY_MINUTES = 600
@@ -216,10 +225,8 @@ class Seeding:
         fact = facts.Signal(
             **self._common(f"signal:{symbol}:{self.now}"), symbol=symbol, strategy="ember", shadow=False, action="wait",
             heat=heat, consensus=0.42 - i * 0.03, confidence=0.71,
-            votes={"trend/1m": 0.62, "trend/5m": 0.48, "momentum/1m": 0.35, "mean_reversion/1m": -0.41, "breakout/5m": 0.7,
-                   "volume/1m": 0.55, "order_flow/1m": -0.08},
-            features={}, gates={"fresh": True, "liquid": True, "spread": i % 3 != 0, "heat": heat >= 60, "consensus": i < 6,
-                                "edge": True, "position": not held, "engine": True},
+            votes={name: max(-1.0, min(1.0, vote * (1.0 - 0.05 * i))) for name, vote in VOTES.items()},
+            features={}, gates=dict.fromkeys(GATES, True) | {"spread": i % 3 != 0, "heat": heat >= 60, "consensus": i < 6},
             reasons=reasons,
         )  # fmt: skip
         row = {"market": MARKET, "symbol": symbol, "strategy": "ember", "ts_event": self.now, "action": "wait"}
