@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -11,25 +10,27 @@ from contracts.topics import EVENTS
 from operators.packets import Versions
 
 ROOT = Path(__file__).resolve().parents[1]
+DIGITS = 12
 
 
 @cache
 def versions() -> Versions:
     """The commit of this checkout (or the release, where it is installed without one), the topic decided from, no model."""
-    return Versions(model="", data=EVENTS.name, git=_commit() or metadata.version("emberline"))
+    return Versions(model="", data=EVENTS.name, git=commit(ROOT / ".git") or metadata.version("emberline"))
 
 
-def _commit() -> str:
-    if not (ROOT / ".git").exists():
-        return ""
+def commit(folder: Path) -> str:
+    """The first 12 digits of the commit that HEAD names, read from git's own files; empty where there is none."""
     try:
-        asked = subprocess.run(
-            ["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"],
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        head = (folder / "HEAD").read_text().strip()
+        if not head.startswith("ref: "):
+            return head[:DIGITS]
+        name = head.removeprefix("ref: ")
+        if (folder / name).is_file():
+            return (folder / name).read_text().strip()[:DIGITS]
+        for line in (folder / "packed-refs").read_text().splitlines():
+            if line.endswith(f" {name}"):
+                return line[:DIGITS]
+    except OSError:
         return ""
-    return asked.stdout.strip() if asked.returncode == 0 else ""
+    return ""

@@ -185,8 +185,8 @@ _WORDS: Final = {
     "accepted": ("accepted as {order}", "已接受, 订单 {order}"),
     "denied": ("denied: {reason}", "被拒绝: {reason}"),
     "filled": (
-        "{at} order {order} {status}: filled {filled} of {quantity}{price}, fee {fee}",
-        "{at} 订单 {order} {status}: 成交 {filled}/{quantity}{price}, 手续费 {fee}",
+        "{at} order {order} {status}: filled {filled} of {quantity}{price} (fills: {count}), fee {fee}",
+        "{at} 订单 {order} {status}: 成交 {filled}/{quantity}{price} (共 {count} 笔), 手续费 {fee}",
     ),
     "unfilled": ("{at} order {order} {status}: {reason}", "{at} 订单 {order} {status}: {reason}"),
     "held": (
@@ -306,26 +306,28 @@ def _order_lines(told: Explanation, say: Callable[..., str], language: Language)
             verdict=verdict,
         )
         dated.append((attempt.ts_event, line))
-    for result in told.results:
-        if result.status in ("created", "open"):
-            continue
-        at, order = _time(result.ts_event), result.client_order_id
-        if result.fill_quantity > 0:
-            price = f" @ {result.average_price}" if result.average_price is not None else ""
+    for results in _by_order(told.results).values():
+        last = results[-1]
+        fills = [result for result in results if result.fill_quantity > 0]
+        if fills:
+            price = f" @ {fills[-1].average_price}" if fills[-1].average_price is not None else ""
             line = say(
                 "filled",
-                at=at,
-                order=order,
-                status=result.status,
-                filled=result.filled_quantity,
-                quantity=result.quantity,
+                at=_time(fills[-1].ts_event),
+                order=last.client_order_id,
+                status=last.status,
+                filled=fills[-1].filled_quantity,
+                quantity=last.quantity,
                 price=price,
-                fee=f"{result.fee} {result.fee_asset}",
+                count=len(fills),
+                fee=f"{sum(fill.fee for fill in fills)} {last.fee_asset}",
             )
         else:
-            reason = describe(Reason(result.reason), language) if result.reason else "-"
-            line = say("unfilled", at=at, order=order, status=result.status, reason=reason)
-        dated.append((result.ts_event, line))
+            reason = describe(Reason(last.reason), language) if last.reason else "-"
+            line = say(
+                "unfilled", at=_time(last.ts_event), order=last.client_order_id, status=last.status, reason=reason
+            )
+        dated.append((last.ts_event, line))
     dated.sort(key=lambda item: item[0])
     lines = [line for _, line in dated] or [say("nothing")]
     for position in told.positions:
@@ -351,6 +353,13 @@ def _order_lines(told: Explanation, say: Callable[..., str], language: Language)
                 )
             )
     return lines
+
+
+def _by_order(results: list[OrderResult]) -> dict[str, list[OrderResult]]:
+    orders: dict[str, list[OrderResult]] = {}
+    for result in results:
+        orders.setdefault(result.client_order_id, []).append(result)
+    return orders
 
 
 def _time(ns: int) -> str:

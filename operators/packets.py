@@ -106,8 +106,9 @@ class Writer:
         passed = judged.gates[:, f, k].tolist()
         action: Literal["long", "short", "wait"] = "wait"
         if place.verdict == DECIDE:
-            action = "long" if judged.direction[f, k] > 0 else "short"
-            reasons = self._why(place, seen)
+            side = 1.0 if judged.direction[f, k] > 0 else -1.0
+            action = "long" if side > 0 else "short"
+            reasons = self._why(place, seen, side)
         else:
             limits = seen.limits[:, f, k].tolist()
             consensus = float(seen.consensus[f, k])
@@ -192,7 +193,7 @@ class Writer:
             generated_at=now,
             generated_at_utc=_iso(now, UTC),
             generated_at_local=_iso(now, self._zone),
-            reasons=self._why(place, seen),
+            reasons=self._why(place, seen, side),
             model_version=self._versions.model,
             data_version=self._versions.data,
             git_version=self._versions.git,
@@ -215,7 +216,7 @@ class Writer:
             return "high"
         return "medium" if risk_bps >= outlook.medium_risk_bps else "low"
 
-    def _why(self, place: Place, seen: Seen) -> list[Reason]:
+    def _why(self, place: Place, seen: Seen, side: float) -> list[Reason]:
         f, k = place.f, place.k
         c, limits = seen.columns, seen.limits
         reasons = [
@@ -238,7 +239,7 @@ class Writer:
         ]
         name, value = "", 0.0
         for candidate, vote in zip(VOTES, seen.votes[:, :, f, k].ravel().tolist(), strict=True):
-            if abs(vote) > abs(value):
+            if side * vote > side * value:
                 name, value = candidate, vote
         if name:
             reasons.append(Reason(EntryReason.STRONGEST_VOTE, {"signal": name, "vote": significant(value)}))

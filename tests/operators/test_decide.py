@@ -84,6 +84,12 @@ def test_a_packet_says_what_to_do_at_which_risk_for_how_long(usual: Ran) -> None
     assert packet.settings_hash
 
 
+def test_the_strongest_vote_named_speaks_for_the_decision(usual: Ran) -> None:
+    for packet in decided(usual)[0]:
+        told = next(reason for reason in packet.reasons if reason.code == "STRONGEST_VOTE")
+        assert float(told.args["vote"]) > 0.0
+
+
 def test_every_packet_has_its_signal_and_every_other_signal_says_why_not(usual: Ran) -> None:
     packets, signals = decided(usual)
     assert {signal.decision_id for signal in signals if signal.action != "wait"} == {packet.id for packet in packets}
