@@ -18,6 +18,7 @@ from operators.slices import I4, I8, U1, ColumnBatch, Kind, RawBatch, Slice, Tic
 from operators.state import Dumped, State
 
 RANK = 0
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # the last: brackets nested thousands deep
 
 
 @dataclass
@@ -169,7 +170,7 @@ class _Walk:
     def _decoded(self, raw: bytes, offset: int, ticks: Ticks, row: int) -> int:
         try:
             event = decode_event(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError) as e:
+        except UNREADABLE as e:
             self._bury(raw, offset, str(e), row)
             return row
         problem = _problem(event)
@@ -239,7 +240,7 @@ class _Walk:
             try:
                 event = decode_event(raw)
                 problem = _problem(event)
-            except (msgspec.DecodeError, UnicodeDecodeError) as e:
+            except UNREADABLE as e:
                 problem = str(e)
             if event is None or problem:
                 self._bury(raw, int(batch.offset[row]), problem, row - len(skipped))
@@ -293,6 +294,10 @@ def _problem(event: Event) -> str:
         for row in event.rows:
             if not all(0.0 <= value < 1e300 for value in row[1:]) or min(row[1:5]) <= 0.0:
                 return "expected positive finite prices and volumes - at `$.rows`"
+    for name in event.__struct_fields__:
+        value = getattr(event, name)
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            return f"expected an int of 64 bits - at `$.{name}`"
     symbol = getattr(event, "symbol", None)
     if symbol is not None and len(symbol.encode()) > parser.NAME_BYTES:
         return f"expected a symbol of at most {parser.NAME_BYTES} bytes - at `$.symbol`"

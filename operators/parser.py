@@ -152,7 +152,7 @@ def _number(buffer: Any, at: int, end: int) -> tuple[float, int]:
         return 0.0, -1
     if at < end and (buffer[at] == 0x65 or buffer[at] == 0x45):
         at += 1
-        if at < end and buffer[at] == 0x2B:
+        if at + 1 < end and buffer[at] == 0x2B and buffer[at + 1] != 0x2D:
             at += 1
         scale, at = _integer(buffer, at, end)
         if at < 0 or scale > 40 or scale < -40:
