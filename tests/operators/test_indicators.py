@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from operators.indicators import Indicators, IndicatorSettings, IndicatorState, Out
 from operators.slices import F8, I8, SECOND
@@ -176,3 +178,37 @@ def test_periods_that_mean_nothing_are_refused() -> None:
         IndicatorSettings(rsi=0)
     with pytest.raises(ValueError, match="macd_fast"):
         IndicatorSettings(macd_fast=30)
+
+
+bar_lists = st.lists(
+    st.tuples(
+        st.floats(1e-8, 1e6),  # low
+        st.floats(0.0, 0.5),  # range over low
+        st.floats(0.0, 1.0),  # where in the range it closed
+        st.sampled_from([0.0, 1e-6, 1.0, 1e9]),  # volume
+        st.integers(1, 6),  # minutes since the bar before
+    ),
+    max_size=90,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(bars=bar_lists)
+def test_whatever_the_bars_bounded_outputs_stay_in_their_bounds(
+    bars: list[tuple[float, float, float, float, int]],
+) -> None:
+    indicators = Indicators(60)
+    state = indicators.start()
+    minute = 0
+    for low, reach, at, volume, gap in bars:
+        minute += gap
+        high = low * (1.0 + reach)
+        close = low + at * (high - low)
+        indicators.advance(state, minute * 60 * SECOND, *(np.array([x]) for x in (high, low, close, volume)))
+        values = state.values[:, 0]
+        assert not np.isinf(values).any()
+        for out in (Out.RSI, Out.PLUS_DI, Out.MINUS_DI, Out.ADX, Out.STOCHASTIC_K, Out.STOCHASTIC_D, Out.MFI):
+            assert np.isnan(values[out]) or -1e-6 <= values[out] <= 100.0 + 1e-6, out.name
+        assert np.isnan(values[Out.CMF]) or abs(values[Out.CMF]) <= 1.0 + 1e-9
+        assert np.isnan(values[Out.BOLLINGER_UPPER]) or values[Out.BOLLINGER_UPPER] >= values[Out.BOLLINGER_LOWER]
+        assert np.isnan(values[Out.DONCHIAN_UPPER]) or values[Out.DONCHIAN_UPPER] >= values[Out.DONCHIAN_LOWER]
