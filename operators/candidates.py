@@ -135,7 +135,7 @@ class Candidates:
                 own.size, own.admit, own.keep, own.new_s, own.watching_s, own.hot_s, own.cooling_s, own.reheat_s,
                 own.calm_s, own.hysteresis, own.least_quote_volume_24h, own.listing_part, own.listing_h * 3600.0,
                 own.settle_s, alarm.per_day_per_100, alarm.cooldown_s, alarm.step, alarm.calibrate_min,
-                alarm.calibrate_above, alarm.hurry,
+                alarm.calibrate_above, alarm.hurry, alarm.every_s,
             ],
             dtype=np.float64,
         )  # fmt: skip
@@ -169,7 +169,7 @@ class Candidates:
             if bars is not None:
                 self._ranking.learn(state, bars, int(piece.ticks.ts_recv[bars.row]))
                 continue
-            self._ranking.walk(state, first, until, frames.ts_open, piece.anomaly.log_close, excluded, raw, near, span)
+            self._ranking.walk(state, first, until, frames.ts_open, piece.anomaly, excluded, raw, near, span)
             used, raised = walking.walk(
                 first, until, width, frames.ts_open, frames.updates, frames.quote_volume_24h, fresh, excluded, raw,
                 self._table, state.stage, state.since, state.reach, state.first_seen, state.alarmed, state.tops,

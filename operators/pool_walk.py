@@ -23,7 +23,8 @@ MARKET_FIRST, TOPS, CALIBRATED, LAST_SECOND, QUIET = range(5)
 (
     SIZE, ADMIT_TOP, KEEP_TOP, NEW_S, WATCHING_S, HOT_S, COOLING_S, REHEAT_S, CALM_S, HYSTERESIS, LEAST_VOLUME,
     LISTING_PART, LISTING_S, SETTLE_S, RATE, COOLDOWN, STEP, CALIBRATE, ABOVE, HURRY,
-) = range(20)  # fmt: skip
+    EVERY,
+) = range(21)  # fmt: skip
 NEVER = -(2**60)
 
 
@@ -156,7 +157,7 @@ def walk(
                 if stage[s] == OUT:
                     pool -= 1
         # Alarms, hottest first; ties to the symbol that appeared first.
-        while True:
+        while (second + 1) % int(rules[EVERY]) == 0:
             best = -1
             for s in range(width):
                 if (

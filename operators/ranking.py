@@ -20,7 +20,7 @@ import numpy as np
 from contracts.settings.discovery import RankingSettings
 from operators.jit import kernel
 from operators.robust import median
-from operators.slices import F8, I8, SECOND, U1, HistoryBars
+from operators.slices import F8, I8, SECOND, U1, AnomalyBlock, HistoryBars
 from operators.state import State, capacity, grow
 
 MINUTES = 32
@@ -148,6 +148,21 @@ def walk(
             )
 
 
+@kernel
+def complete(
+    first: int, until: int, width: int, ts_open: Any, log_close: Any, minute_stamps: Any, closes: Any, minutes: int, change: Any
+) -> None:  # fmt: skip
+    """Fill unknown changes over `minutes` from the closes of whole minutes, so that history counts from the first second on."""
+    for f in range(first, until):
+        before = ts_open[f] // SECOND // 60 - minutes
+        row = before % MINUTES
+        if minute_stamps[row] != before:
+            continue
+        for s in range(width):
+            if np.isnan(change[f, s]):
+                change[f, s] = log_close[f, s] - closes[row, s]
+
+
 class Ranking:
     """The score over frames, with its state."""
 
@@ -164,15 +179,19 @@ class Ranking:
         first: int,
         until: int,
         ts_open: I8,
-        log_close: F8,
+        anomaly: AnomalyBlock,
         excluded: U1,
         raw: F8,
         near: F8,
         span: F8,
     ) -> None:
-        """Rank frames [first, until)."""
+        """Rank frames [first, until); complete the changes that their windows do not know yet."""
+        log_close = anomaly.log_close
+        width = log_close.shape[1]
+        for minutes, change in ((1, anomaly.change_1m), (5, anomaly.change_5m)):
+            complete(first, until, width, ts_open, log_close, state.minute_stamps, state.closes, minutes, change)
         walk(
-            first, until, log_close.shape[1], ts_open, log_close, excluded, state.minute_stamps, state.closes,
+            first, until, width, ts_open, log_close, excluded, state.minute_stamps, state.closes,
             state.bucket_stamps, state.highs, state.lows, state.highest, state.lowest, self._horizons, self._rules, raw,
             near, span,
         )  # fmt: skip

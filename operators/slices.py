@@ -190,9 +190,10 @@ class Freshness:
 
 @dataclass(slots=True)
 class AnomalyBlock:
-    """Per frame, (F, S): log_close; surge, ln of the 5-minute quote volume (the first minutes: of 1 minute's) over the coin's
-    own hourly median; the 1- and 5-minute changes
-    as log returns. NaN where not known (yet).
+    """Per frame, (F, S): log_close; surge, ln of the 5-minute quote volume over the coin's own hourly median; changes as log returns.
+
+    In the first minutes surge is that of 1 minute, and candidates completes the changes from the closes of whole minutes. NaN where
+    not known yet.
     """
 
     log_close: F8

@@ -49,6 +49,7 @@ class AlarmSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     per_day_per_100: float = 10.0  # alarms a day per 100 ranked coins
     cooldown_s: int = 3600  # between two alarms of one coin
+    every_s: int = 60  # seconds between looks; 60 looks at closed minutes, so that a wick rings no alarm
     step: float = 0.07  # what one alarm adds to the threshold, in units of the score (natural log)
     hurry: float = 2.0  # for each mean gap without an alarm beyond the first it falls so many times faster
     start: float = -2.3  # threshold until the first hour has been seen
@@ -56,6 +57,8 @@ class AlarmSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     calibrate_above: float = 0.9  # how far above their median
 
     def __post_init__(self) -> None:
+        if not 1 <= self.every_s <= 60:
+            raise ValueError(f"every_s: expected 1..60, was {self.every_s}")
         if not 1 <= self.calibrate_min <= 240:
             raise ValueError(f"calibrate_min: expected 1..240, was {self.calibrate_min}")
 

@@ -104,5 +104,5 @@ def _piece(panel: Panel, volume_24h: np.ndarray, first: int, until: int) -> Slic
     return Slice(
         market="measure", partition=0, settings_hash="", model_hash="", symbols=list(panel.symbols),
         width=len(panel.symbols), ticks=ticks, events=[], frames=frames,
-        anomaly=AnomalyBlock(log_close, unknown, unknown, unknown),
+        anomaly=AnomalyBlock(log_close, unknown, unknown.copy(), unknown.copy()),
     )  # fmt: skip

@@ -181,3 +181,12 @@ def test_alarms_keep_their_cooldown_and_are_above_the_threshold(panel: Panel) ->
         assert (np.diff(bars) >= 60).all()
     for bar, symbol in program.alarms.tolist():
         assert program.score[bar, symbol] >= program.threshold[bar]
+
+
+def test_history_makes_changes_known_from_the_first_second_on() -> None:
+    ran = run(chain, market_log(20, symbols=4, dirty=False, history_minutes=60))
+    block, frames = ran.pieces[0].anomaly, ran.pieces[0].frames
+    assert block is not None
+    assert frames is not None
+    bars = [bars for bars in ran.pieces[0].history if bars.symbol == 2]
+    assert block.change_5m[-1, 2] == pytest.approx(np.log(frames.close[-1, 2] / bars[0].close[-5]))
