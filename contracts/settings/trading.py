@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from itertools import pairwise
+
 import msgspec
 
 
@@ -45,7 +47,7 @@ class ExitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     def __post_init__(self) -> None:
         gains = [gain for gain, _ in self.take_profit]
         parts = [part for _, part in self.take_profit]
-        if any(gain <= 0 for gain in gains) or any(b <= a for a, b in zip(gains, gains[1:], strict=False)):
+        if any(gain <= 0 for gain in gains) or any(b <= a for a, b in pairwise(gains)):
             raise ValueError(f"take_profit: expected gains above 0 and rising, was {gains}")
         if any(part <= 0 for part in parts) or sum(parts) > 1.0 + 1e-9:
             raise ValueError(f"take_profit: expected parts above 0 that sum to at most 1, was {parts}")

@@ -46,7 +46,8 @@ def ember(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProce
 def test_the_commands_of_the_design_are_there() -> None:
     names = {" ".join(line) for line in command_lines()}
     assert names >= {
-        "up", "simulate", "run", "tap", "replay", "bench", "evaluate discovery", "pause", "resume", "close", "close-all", "preflight", "broker start",
+        "up", "simulate", "run", "tap", "replay", "bench", "evaluate discovery",
+        "pause", "resume", "close", "close-all", "preflight", "broker start",
         "broker stop", "broker status",
     }  # fmt: skip
 
