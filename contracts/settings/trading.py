@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from itertools import pairwise
+from typing import Literal
 
 import msgspec
 
