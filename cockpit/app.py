@@ -17,6 +17,7 @@ STYLE = """
 .block-container { padding: 3.9rem 2rem 2rem; max-width: 1760px; }
 [data-testid="stVerticalBlock"] { gap: .7rem; }
 [data-testid="stHeadingWithActionElements"] h3 { font-size: 1.2rem; padding: .35rem 0; }
+[data-testid="stVerticalBlock"] > [data-testid="stElementContainer"]:has(h3) { margin-bottom: .45rem; }
 .st-key-top { align-items: stretch; }
 .st-key-emergency, .st-key-emergency > div, .st-key-emergency .stButton { height: 100%; }
 .st-key-emergency button { height: 100%; min-height: 44px; padding: 0 1.25rem; white-space: nowrap; border: 0; color: #fff;

@@ -39,7 +39,7 @@ def decision_card(symbol: str, signal: Row | None, decision: Row | None, zone: s
     if packet:
         at = formats.clock(packet["generated_at"], zone)
         sections.append({"kind": "grid", "label": f"{word('newest_decision')} · {at}", "items": _packet(packet, zone)})
-        sections.append({"kind": "say", "tone": "muted", "text": _versions(packet)})
+        sections.append({"kind": "say", "tone": "muted small", "text": _versions(packet)})
     ts_event = signal["ts_event"] if signal is not None else packet["generated_at"]
     shadow = f" · {word('shadow')}" if body.get("shadow", packet.get("shadow")) else ""
     return {

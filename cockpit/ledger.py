@@ -173,7 +173,7 @@ def decisions_table(rows: list[Row], zone: str, height: int) -> Block:
         column(word("stop"), wide=2),
         column(word("target"), wide=2),
         column(word("edge"), wide=3),
-        column(word("reason"), align="left", wide=4),
+        column(word("reason"), align="left", wide=4, clip=True),
     ]
     return table(
         columns, [(row["id"], _decision(row, zone), False) for row in rows], empty=word("no_decisions"), height=height
@@ -182,6 +182,7 @@ def decisions_table(rows: list[Row], zone: str, height: int) -> Block:
 
 def _decision(row: Row, zone: str) -> list[Cell]:
     body = row["body"]
+    why = " · ".join(reason_text(reason) for reason in body["reasons"])
     shadow = word("shadow") if row["shadow"] else ""
     return [
         cell(formats.clock(row["ts_event"], zone), tip=formats.utc(row["ts_event"])),
@@ -191,7 +192,7 @@ def _decision(row: Row, zone: str) -> list[Cell]:
         formats.price(body["stop_loss"]),
         formats.price(body["take_profit_1"]),
         formats.number(body["expected_edge_bps"], 1),
-        " · ".join(reason_text(reason) for reason in body["reasons"]),
+        cell(why, tip=why),
     ]
 
 

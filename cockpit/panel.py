@@ -64,10 +64,20 @@ def _reporting(key: str, name: str, todo: Callable[[str], None]) -> Callable[[],
 
 
 def column(
-    label: str, *, tip: str = "", align: str = "", wide: int = 0, narrow: bool = False, wrap: bool = False
+    label: str,
+    *,
+    tip: str = "",
+    align: str = "",
+    wide: int = 0,
+    narrow: bool = False,
+    wrap: bool = False,
+    clip: bool = False,
 ) -> dict[str, Any]:
-    """A table's column. `wide` 2..5: left out on narrow screens, the higher the earlier; `narrow`: shown only there."""
-    return {"label": label, "tip": tip, "align": align, "wide": wide, "narrow": narrow, "wrap": wrap}
+    """A table's column. `wide` 2..5: left out on narrow screens, the higher the earlier; `narrow`: shown only there.
+
+    `wrap` breaks long texts into lines, `clip` gives the column what is left and cuts them off.
+    """
+    return {"label": label, "tip": tip, "align": align, "wide": wide, "narrow": narrow, "wrap": wrap, "clip": clip}
 
 
 def cell(text: str, *, tone: str = "", tip: str = "", sub: str = "") -> Cell:

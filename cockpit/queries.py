@@ -139,10 +139,13 @@ def heat_lines(url: str, market: str, since_s: int) -> dict[str, list[float]]:
 
 
 @st.cache_resource(ttl=LIVE_S, show_spinner=False, max_entries=64)
-def happenings(url: str, market: str, limit: int, symbol: str | None = None) -> list[Row]:
+def happenings(
+    url: str, market: str, limit: int, kinds: tuple[str, ...] = ("alarm", "anomaly", "stage"), symbol: str | None = None
+) -> list[Row]:
     """Alarms, anomalies and changes of stage, newest first."""
     table = model.happenings
-    question = select(table).where(table.c.market == market).order_by(table.c.ts_event.desc(), table.c.id).limit(limit)
+    question = select(table).where(table.c.market == market, table.c.kind.in_(kinds))
+    question = question.order_by(table.c.ts_event.desc(), table.c.id).limit(limit)
     return _ask(url, question if symbol is None else question.where(table.c.symbol == symbol))
 
 

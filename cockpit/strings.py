@@ -125,7 +125,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "gate_consensus": ("consensus", "共识"),
     "gate_edge": ("edge over cost", "优势大于成本"),
     "gate_setup": ("setup", "形态"),
-    "gate_armed": ("no cool-down", "无冷却"),
+    "gate_armed": ("cool-down over", "冷却结束"),
     "gate_group": ("group free", "同组空闲"),
     "family_trend": ("Trend", "趋势"),
     "family_momentum": ("Momentum", "动量"),

@@ -126,7 +126,9 @@ class Kline {
     if (range) this.chart.timeScale().setVisibleRange(range);
     else {
       this.candles.priceScale().applyOptions({ autoScale: true });
-      this.chart.timeScale().setVisibleLogicalRange({ from: bars.length - this.first(), to: bars.length + 5 });
+      const room = data.lines.length ? 16 : 5; // the names of the lines stand at the right
+      this.chart.timeScale().applyOptions({ rightOffset: room });
+      this.chart.timeScale().setVisibleLogicalRange({ from: bars.length - this.first(), to: bars.length + room });
     }
   }
 

@@ -280,7 +280,7 @@ class Table {
     }
   }
 
-  classes(column) { return [column.align ?? "", column.wide ? "p" + column.wide : "", column.narrow ? "only-narrow" : "", column.wrap ? "wrap" : ""].join(" ").trim(); }
+  classes(column) { return [column.align ?? "", column.wide ? "p" + column.wide : "", column.narrow ? "only-narrow" : "", column.wrap ? "wrap" : "", column.clip ? "clip" : ""].join(" ").trim(); }
 
   fill(node, cell, classes) {
     node.className = classes;

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cockpit import attention, card, kline, ledger, panel, queries, session
+from cockpit import attention, card, kline, ledger, panel, queries, ranking, session
 from cockpit.live import live
 from cockpit.queries import ReadModelMissing
 from cockpit.strings import word
 
 ORDERS_PX = 300
+FEED_PX = 240
 
 
 @live
@@ -45,6 +46,8 @@ def chart() -> None:
         of_snapshot = queries.snapshot(url, market)
         if ranked is not None:
             blocks.insert(0, card.scores_card(ranked, of_snapshot["weights"] if of_snapshot else {}, zone))
+        happened = queries.happenings(url, market, 40, symbol=symbol)
+        blocks += [panel.heading(word("happenings")), ranking.happenings_feed(happened, zone, FEED_PX)]
         panel.draw("coin_cards", blocks)
 
 

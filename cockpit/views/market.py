@@ -45,7 +45,7 @@ def rankings() -> None:
                 panel.heading(word("decision"), chosen),
                 card.decision_card(chosen, signals[0] if signals else None, decisions[0] if decisions else None, zone),
             ]
-        happened = queries.happenings(url, market, 40)
+        happened = queries.happenings(url, market, 40, ("alarm", "anomaly"))
         blocks += [panel.heading(word("happenings")), ranking.happenings_feed(happened, zone, FEED_PX)]
         panel.draw("aside", blocks)
 
