@@ -176,6 +176,12 @@ def look(count: I8, bars: F8, asked: I8, known: F8, s: int, whole: I8, parts: F8
     scale = swing / usual if usual > 0.0 else 1.0
     scale = min(max(scale, 1.0 / parts[2]), parts[2])
     direction = -1.0 if held > trailing and close[held - 1] < close[held - 1 - trailing] else 1.0
+    top, bottom = close[:starts].copy(), close[:starts].copy()
+    for ahead in range(1, 1 + horizon):  # the inner loop runs over starts, so that the compiler takes several at once
+        for i in range(starts):
+            up, down = high[i + ahead], low[i + ahead]
+            top[i] = max(top[i], up)
+            bottom[i] = min(bottom[i], down)
     gains = np.empty(starts)
     losses = np.empty(starts)
     n = 0
@@ -184,12 +190,8 @@ def look(count: I8, bars: F8, asked: I8, known: F8, s: int, whole: I8, parts: F8
         for i in range(starts):
             if attempt == 0 and (i < trailing or direction * (close[i] - close[i - trailing]) <= 0.0):
                 continue
-            top, bottom = close[i], close[i]
-            for j in range(i + 1, i + 1 + horizon):
-                top = max(top, high[j])
-                bottom = min(bottom, low[j])
-            gains[n] = top / close[i] - 1.0
-            losses[n] = 1.0 - bottom / close[i]
+            gains[n] = top[i] / close[i] - 1.0
+            losses[n] = 1.0 - bottom[i] / close[i]
             n += 1
         if n >= samples:
             break

@@ -12,6 +12,8 @@ from math import isfinite
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
 from contracts.facts import CostAssumption, DecisionPacket, Signal
 from contracts.reasons import EntryReason, Reason
 from contracts.settings import DeskSettings
@@ -101,8 +103,8 @@ class Writer:
         for name, out in INDICATORS:
             if isfinite(indicators[out]):
                 features[name] = significant(indicators[out])
-        votes = seen.votes[:, :, f, k].ravel().tolist()
-        cast = {name: round(value, 4) for name, value in zip(VOTES, votes, strict=True) if isfinite(value)}
+        votes = np.round(seen.votes[:, :, f, k], 4).ravel().tolist()
+        cast = {name: value for name, value in zip(VOTES, votes, strict=True) if isfinite(value)}
         passed = judged.gates[:, f, k].tolist()
         action: Literal["long", "short", "wait"] = "wait"
         if place.verdict == DECIDE:
