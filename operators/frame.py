@@ -41,6 +41,7 @@ class FrameState(State):
     seconds: F8 = field(default_factory=lambda: np.zeros((2, framing.SUMS, capacity(0))))
     minute: F8 = field(default_factory=lambda: np.zeros((framing.BAR, capacity(0))))
     higher: F8 = field(default_factory=lambda: np.zeros((len(HIGHER), framing.BAR, capacity(0))))
+    told: I8 = field(default_factory=lambda: np.full(len(INTERVALS), -1, dtype=np.int64))  # newest bar written, its opening
 
     def reserve(self, width: int) -> None:
         """Make room for so many symbols."""
@@ -60,6 +61,7 @@ class _Minute:
     ts_open: list[int] = field(default_factory=list)
     frame: list[int] = field(default_factory=list)
     columns: list[F8] = field(default_factory=list)
+    resets: list[int] = field(default_factory=list)  # how often the clock had been set anew by then
 
 
 class Frame:
@@ -130,7 +132,7 @@ class Frame:
         piece.frames = _join(blocks)
         for seconds, minute in closed.items():
             if minute.ts_open:
-                self._publish(piece, seconds, minute)
+                self._publish(state, piece, seconds, minute)
         for index, name in enumerate(framing.COUNTER_NAMES):
             more = int(state.clock[framing.COUNTERS + index] - before[index])
             if more:
@@ -170,7 +172,8 @@ class Frame:
         for column in (framing.B_OPEN, framing.B_HIGH, framing.B_LOW, framing.B_CLOSE):
             bar[column, quiet] = price[quiet]
         end = second + SECOND
-        _collect(closed[60], end - 60 * SECOND, frame, bar[:, :width])
+        resets = int(state.clock[framing.C_RESETS])
+        _collect(closed[60], end - 60 * SECOND, frame, bar[:, :width], resets)
         for index, seconds in enumerate(HIGHER):
             into = state.higher[index]
             if (end - 60 * SECOND) % (seconds * SECOND) == 0:
@@ -193,13 +196,13 @@ class Frame:
             prices = into[: framing.B_CLOSE + 1]
             prices[np.isnan(prices)] = 0.0  # as where the symbol is not known yet
             if end % (seconds * SECOND) == 0:
-                _collect(closed[seconds], end - seconds * SECOND, frame, into[:, :width])
+                _collect(closed[seconds], end - seconds * SECOND, frame, into[:, :width], resets)
                 into[:, :] = 0.0
         piece.partial.append((frame, state.higher[: len(FORMING), :, :width].copy()))
         bar[:, :] = 0.0
         bar[framing.B_WHOLE] = ~np.isnan(price)
 
-    def _publish(self, piece: Slice, seconds: int, minute: _Minute) -> None:
+    def _publish(self, state: FrameState, piece: Slice, seconds: int, minute: _Minute) -> None:
         assert piece.frames is not None
         columns = np.stack(minute.columns)
         block = BarBlock(
@@ -216,18 +219,25 @@ class Frame:
             complete=columns[:, framing.B_WHOLE] > 0,
         )
         piece.bars[seconds] = block
+        own = list(INTERVALS).index(seconds)
         for b, frame in enumerate(minute.frame):
-            known = np.flatnonzero(~np.isnan(block.close[b]))
+            priced = ~np.isnan(block.close[b])
+            again = minute.ts_open[b] <= state.told[own]
+            if again:  # the clock was set back: only what was followed from its opening replaces what was written
+                priced &= block.complete[b]
+            state.told[own] = max(int(state.told[own]), minute.ts_open[b])
+            known = np.flatnonzero(priced)
             if len(known):
-                piece.add(int(piece.frames.row[frame]), RANK, _fact(piece, block, b, frame, known))
+                mark = f"-{minute.resets[b]}" if again else ""
+                piece.add(int(piece.frames.row[frame]), RANK, _fact(piece, block, b, frame, known, mark))
 
 
-def _fact(piece: Slice, block: BarBlock, b: int, frame: int, known: I8) -> facts.Bars:
+def _fact(piece: Slice, block: BarBlock, b: int, frame: int, known: I8, mark: str) -> facts.Bars:
     assert piece.frames is not None
     name = INTERVALS[block.seconds]
     ts_open = int(block.ts_open[b])
     offset = int(piece.frames.offset[frame])
-    key = f"{piece.market}-bars-{name}-{ts_open}"
+    key = f"{piece.market}-bars-{name}-{ts_open}{mark}"
     symbols = piece.symbols
     return facts.Bars(
         id=key, trace_id=key, market=piece.market, partition=piece.partition, offset=offset, ts_event=ts_open + block.seconds * SECOND,
@@ -239,13 +249,14 @@ def _fact(piece: Slice, block: BarBlock, b: int, frame: int, known: I8) -> facts
     )  # fmt: skip
 
 
-def _collect(minute: _Minute, ts_open: int, frame: int, columns: F8) -> None:
+def _collect(minute: _Minute, ts_open: int, frame: int, columns: F8, resets: int) -> None:
     minute.ts_open.append(ts_open)
     minute.frame.append(frame)
     own = columns.copy()
     prices = own[: framing.B_CLOSE + 1]
     prices[prices == 0.0] = np.nan
     minute.columns.append(own)
+    minute.resets.append(resets)
 
 
 def _block(frames: int, width: int) -> tuple[F8, I8, int]:

@@ -12,7 +12,7 @@ from operators.slices import F8, I4, I8, SECOND, U1
 WALKED, NEED_ROOM, MINUTE_CLOSED, GAP, EVENT = 0, 1, 2, 3, 4
 
 # clock (int64)
-WATERMARK, BASE, SKEW_NOW, SKEW_BEFORE, BUCKET, KNOWN, FEED, LAG, RESTART, ON_TIME, PENDING_MINUTE = range(11)
+WATERMARK, BASE, SKEW_NOW, SKEW_BEFORE, BUCKET, KNOWN, FEED, LAG, RESTART, ON_TIME, AHEAD_SINCE = range(11)
 COUNTERS = 11
 COUNTER_NAMES = ("late_trades", "late_tickers", "misaligned", "clock_resets", "gaps", "bad_quotes")
 C_LATE_TRADES, C_LATE_TICKERS, C_MISALIGNED, C_RESETS, C_GAPS, C_BAD_QUOTES = range(COUNTERS, COUNTERS + 6)
@@ -150,14 +150,16 @@ def _close(
 
 
 @kernel
-def _rebase(clock: Any, last: Any, seconds: Any, width: int, time: Any) -> None:
-    """Begin a new stretch of time at `time`: nothing is carried over but prices."""
+def _rebase(clock: Any, last: Any, times: Any, seconds: Any, width: int, time: Any) -> None:
+    """Begin a new stretch of time at `time`: nothing is carried over but prices, and none of them is from later."""
     clock[WATERMARK] = time
     clock[BASE] = time // SECOND
     clock[RESTART] = 1
     for s in range(width):
         last[CUM_QUOTE, s] = np.nan
         last[CUM_BASE, s] = np.nan
+        times[T_PRICE, s] = min(times[T_PRICE, s], time)
+        times[T_TRADE, s] = min(times[T_TRADE, s], time)
         for k in range(SUMS):
             seconds[0, k, s] = 0.0
             seconds[1, k, s] = 0.0
@@ -223,13 +225,28 @@ def walk(
                     clock[BUCKET] = recv
                     clock[ON_TIME] = 0
                     if clock[BASE] < 0 or time < clock[BASE] * SECOND or time > clock[WATERMARK] + rules[AHEAD]:
-                        _rebase(clock, last, seconds, width, time)
+                        _rebase(clock, last, times, seconds, width, time)
                         clock[FEED] = recv
                         return GAP, row, used
                 elif delay < _skew(clock) - rules[AHEAD]:
                     clock[C_MISALIGNED] += 1
-                    time = clock[WATERMARK]
+                    since = clock[AHEAD_SINCE]
+                    if since == 0 or recv < since:
+                        clock[AHEAD_SINCE] = recv
+                        time = clock[WATERMARK]
+                    elif recv - since < rules[SKEW_WINDOW]:
+                        time = clock[WATERMARK]
+                    else:
+                        # Not one tick of a whole window was to be believed: our own clock was set back.
+                        clock[C_RESETS] += 1
+                        clock[AHEAD_SINCE] = 0
+                        clock[SKEW_NOW] = delay
+                        clock[SKEW_BEFORE] = NONE
+                        clock[BUCKET] = recv
+                        for number in range(width):
+                            times[T_QUOTE, number] = min(times[T_QUOTE, number], recv)
                 else:
+                    clock[AHEAD_SINCE] = 0
                     if recv - clock[BUCKET] >= rules[SKEW_WINDOW]:
                         stuck = clock[ON_TIME] == 0
                         clock[BUCKET] = recv
@@ -240,7 +257,7 @@ def walk(
                             # Not one tick of a whole window was on time: the venue's clock was set back, or a recording began anew.
                             clock[C_RESETS] += 1
                             clock[SKEW_BEFORE] = NONE
-                            _rebase(clock, last, seconds, width, time)
+                            _rebase(clock, last, times, seconds, width, time)
                             return GAP, row, used
                     elif delay < clock[SKEW_NOW]:
                         clock[SKEW_NOW] = delay
@@ -249,7 +266,7 @@ def walk(
             elif k == 0:
                 time = recv - _skew(clock) - rules[GRACE]
                 if clock[BASE] < 0:
-                    _rebase(clock, last, seconds, width, time)
+                    _rebase(clock, last, times, seconds, width, time)
                     return GAP, row, used
             if time > clock[WATERMARK]:
                 clock[WATERMARK] = time
@@ -257,7 +274,7 @@ def walk(
         while clock[BASE] >= 0 and (clock[BASE] + 1) * SECOND + rules[LATENESS] <= clock[WATERMARK]:
             if clock[WATERMARK] // SECOND - clock[BASE] > rules[MAX_GAP]:
                 clock[C_GAPS] += 1
-                _rebase(clock, last, seconds, width, clock[WATERMARK])
+                _rebase(clock, last, times, seconds, width, clock[WATERMARK])
                 return GAP, row, used
             if used >= block.shape[1]:
                 return NEED_ROOM, row, used
@@ -295,11 +312,14 @@ def walk(
                 clock[ON_TIME] += 1
             slot = second & 1
             traded = times[T_TRADE, s]
+            own = traded == 0 or time - traded > rules[TRADE_SOURCE]
+            if own and time < times[T_PRICE, s]:
+                row += 1  # overtaken by a newer one, whose 24 h figures hold already what this one tells
+                continue
             if (time > traded or traded == 0) and time >= times[T_PRICE, s]:
                 _price(last, times, seconds, slot, s, v0[row], time)
             quote = v1[row]
             base = v2[row]
-            own = traded == 0 or time - traded > rules[TRADE_SOURCE]
             if own and quote > last[CUM_QUOTE, s] and base > last[CUM_BASE, s]:  # never where they are NaN
                 seconds[slot, S_QUOTE, s] += quote - last[CUM_QUOTE, s]
                 seconds[slot, S_VOLUME, s] += base - last[CUM_BASE, s]

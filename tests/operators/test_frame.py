@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import numpy as np
 import polars as pl
 import pyarrow.feather
@@ -126,6 +129,65 @@ def test_a_recording_that_begins_anew_resets_the_clock() -> None:
     assert piece.counters["clock_resets"] == 1
     assert float(frames.close[-1, 0]) == 5.0
     assert frames.restart.any()
+
+
+def test_a_ticker_that_overtook_another_is_not_counted_twice() -> None:
+    log = [
+        tickers(0.5, [("AAAUSDT", 10.0, 1000.0)]),
+        tickers(1.5, [("AAAUSDT", 11.0, 1400.0)]),
+        tickers(1.2, [("AAAUSDT", 10.5, 1200.0)], lag_ms=400),
+        tickers(2.5, [("AAAUSDT", 11.0, 1450.0)]),
+        heartbeat(9.0),
+    ]
+    frames, _ = frames_of(log)
+    assert frames.quote_volume[:, 0].sum() == 450.0
+    assert frames.quote_volume_24h[1, 0] == 1400.0
+
+
+def test_tickers_move_prices_again_after_the_venues_clock_was_set_back() -> None:
+    log = [tickers(1000.0 + k, [("AAAUSDT", 10.0, 1000.0 + k)]) for k in range(5)]
+    log += [tickers(float(k), [("AAAUSDT", 20.0, 2000.0 + k)], lag_ms=1_010_000) for k in range(100)]
+    frames, piece = frames_of(log)
+    assert piece.counters["clock_resets"] == 1
+    assert float(frames.close[-1, 0]) == 20.0
+    assert float(frames.quote_volume[-1, 0]) == 1.0
+    assert float(frames.age_ms[-1, 0]) <= 1000.0
+
+
+def test_seconds_close_again_after_our_clock_was_set_back() -> None:
+    log = [trade(float(k), trade_id=k) for k in range(20)]
+    log += [trade(20.0 + k, trade_id=k, lag_ms=-3_600_000) for k in range(100)]
+    frames, piece = frames_of(log)
+    assert piece.counters["clock_resets"] == 1
+    assert frames.ts_open.tolist() == [START + k * SECOND for k in range(118)]
+    assert frames.skew_ms[-1] == -3_600_000
+
+
+def bars_of(log: list[bytes], interval: str = "1m") -> list[dict[str, Any]]:
+    """Closed bars as they were written, in order."""
+    found = [json.loads(message.value) for message in run(chain, log).facts if message.topic == "bar.v1"]
+    return [bar for bar in found if bar["closed"] and bar["interval"] == interval]
+
+
+def test_a_minute_is_not_told_again_in_part_after_a_clock_reset() -> None:
+    log: list[bytes] = []
+    for k in range(10, 300):
+        behind = 15 if k >= 135 else 0
+        log.append(trade(k + 0.5 - behind, price=100.0 + k, trade_id=k, lag_ms=5 + 1000 * behind))
+        log.append(heartbeat(k + 0.75))
+    assert run(chain, log).pieces[0].counters["clock_resets"] == 1
+    told = bars_of(log)
+    assert [bar["ts_open"] for bar in told] == [START + 60 * m * SECOND for m in range(4)]
+    assert told[2]["open"] == [220.0]
+
+
+def test_a_minute_told_anew_after_a_clock_reset_has_an_id_of_its_own() -> None:
+    log = [trade(float(k), trade_id=k) for k in range(250)]
+    log += [trade(float(k), price=5.0, trade_id=k, lag_ms=260_000) for k in range(250)]
+    told = bars_of(log)
+    assert len({bar["id"] for bar in told}) == len(told)
+    again = [bar for bar in told if bar["close"] == [5.0]]
+    assert [bar["ts_open"] for bar in again] == [START + 60 * SECOND, START + 120 * SECOND, START + 180 * SECOND]
 
 
 def test_ticker_volume_is_the_increase_and_a_daily_reset_is_none() -> None:
