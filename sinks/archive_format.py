@@ -34,7 +34,7 @@ from contracts.events import Event, decode_event, encode_event
 HEARTBEAT, TRADE, QUOTE, TICKER, EVENT = range(5)
 SYMBOL_BYTES = 64  # a longer name is kept as the message it came in
 EXACT = 1 << 53  # integers up to here are exact as float64
-NANOS_END = 1 << 63
+INT_END = 1 << 63
 VALUES = ("v0", "v1", "v2", "v3", "v4", "v5")
 NONE = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
@@ -68,9 +68,9 @@ def parse(raw: bytes, ts_else: int) -> Parsed:
     """Decode a message. ts_else: Unix ns, taken where the message has no readable time."""
     try:
         event: Event | None = decode_event(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         event = None
-    if event is None or not 0 <= event.ts_recv < NANOS_END:
+    if event is None or not -INT_END <= event.ts_recv < INT_END:
         return Parsed(raw, None, ts_else, 1)
     return Parsed(raw, event, event.ts_recv, len(event.rows) or 1 if isinstance(event, events.Tickers) else 1)
 
@@ -106,21 +106,21 @@ class Rows:
             self._one(offset, event, message.raw)
 
     def _one(self, offset: int, event: Event, raw: bytes) -> None:
-        values, kind, exact = NONE, EVENT, False
+        values, kind, count = NONE, EVENT, 0
         if isinstance(event, events.Trade):
-            values = (event.price, event.quantity, float(event.side), _float(event.trade_id), 0.0, 0.0)
-            kind, exact = TRADE, -EXACT < event.trade_id < EXACT
+            kind, count = TRADE, event.trade_id
+            values = (event.price, event.quantity, float(event.side), _float(count), 0.0, 0.0)
         elif isinstance(event, events.Quote):
             values = (event.bid, event.ask, event.bid_size, event.ask_size, 0.0, 0.0)
-            kind, exact = QUOTE, True
+            kind = QUOTE
         elif isinstance(event, events.Heartbeat):
-            values = (_float(event.sequence), 0.0, 0.0, 0.0, 0.0, 0.0)
-            kind, exact = HEARTBEAT, -EXACT < event.sequence < EXACT
+            kind, count = HEARTBEAT, event.sequence
+            values = (_float(count), 0.0, 0.0, 0.0, 0.0, 0.0)
         symbol: str | None = getattr(event, "symbol", None)
         ts_event: int = getattr(event, "ts_event", event.ts_recv)
-        if not _fits(symbol, ts_event):
+        if not _fits(symbol, ts_event, count):
             values, kind, symbol, ts_event = NONE, EVENT, None, event.ts_recv
-        whole = kind == EVENT or not exact or encode_event(event) != raw
+        whole = kind == EVENT or abs(count) >= EXACT or encode_event(event) != raw
         code = -1 if symbol is None else self._code(symbol)
         self._put(offset, kind, code, ts_event, event.ts_recv, values, raw if whole else None)
 
@@ -243,10 +243,11 @@ def _event(row: dict[str, Any], others: list[dict[str, Any]]) -> Event:
     raise ArchiveError(f"offset {row['offset']}: a row of kind {kind} without its message")
 
 
-def _fits(symbol: str | None, ts_event: int) -> bool:
+def _fits(symbol: str | None, *numbers: int) -> bool:
+    """Whether columns can hold it; the desk's first step draws the same line."""
     if symbol is not None and len(symbol.encode(errors="replace")) > SYMBOL_BYTES:
         return False
-    return -NANOS_END <= ts_event < NANOS_END
+    return all(-INT_END <= number < INT_END for number in numbers)
 
 
 def _float(number: int) -> float:

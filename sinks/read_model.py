@@ -9,33 +9,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
     Connection,
-    Engine,
     Select,
     Table,
-    create_engine,
     delete,
-    event,
     func,
     inspect,
     literal_column,
     select,
     update,
 )
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 
 from contracts import facts
 from contracts import read_model as model
-from contracts.errors import SettingsError, StateError
+from contracts.errors import StateError
+from sinks.database import open_engine
 from sinks.read_model_rows import Gathered, Row, candidate_rows, clip, merge_order, snapshot_row
 from sinks.upserts import Condition, insert_new, upsert
 
-DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 CHUNK = 500  # keys in one IN (...), rows in one deletion step of a few milliseconds
 PRUNED = {
     model.bars: "ts_open",
@@ -322,40 +318,3 @@ _WHEN: dict[Any, Condition | None] = {
     model.offsets: None,
 }
 _ONCE = (model.heat_history, model.happenings, model.decisions, model.order_events, model.fills, model.alerts)
-
-
-def open_engine(url: str) -> Engine:
-    """Open the database for writing. Raises SettingsError for a URL that names no database we write."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError as e:
-        raise SettingsError(
-            f"read_model.url: expected an SQLAlchemy URL such as sqlite:///var/read_model.db, was {url}"
-        ) from e
-    backend = parsed.get_backend_name()
-    if backend not in DRIVERS:
-        raise SettingsError(f"read_model.url: expected sqlite or postgresql+psycopg, was {parsed.drivername}")
-    if backend == "sqlite":
-        return _sqlite(parsed)
-    try:
-        return create_engine(parsed.set(drivername=DRIVERS[backend]), pool_pre_ping=True)
-    except (ModuleNotFoundError, NoSuchModuleError) as e:
-        raise SettingsError(f"read_model.url: {e}; install the driver: pip install 'emberline[postgres]'") from e
-
-
-def _sqlite(url: URL) -> Engine:
-    if url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": 10.0})
-
-    @event.listens_for(engine, "connect")
-    def tune(connection: Any, _: object) -> None:
-        connection.isolation_level = None  # transactions begin where we say, not at the first change
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "journal_size_limit=67108864"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine

@@ -22,8 +22,8 @@ from contracts.settings import Settings, parse_settings
 from contracts.topics import DECISIONS, EVENTS, TOPIC_OF
 from flows.project import Projector, serve
 from infra.broker import EmbeddedBroker, KafkaBroker, LocalBroker
+from sinks.database import open_engine
 from sinks.kafka import CheckedProducer
-from sinks.read_model import open_engine
 from tests.sinks import facts_builders as make
 
 CHILD = """

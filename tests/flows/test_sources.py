@@ -1,12 +1,15 @@
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from contracts.errors import ArchiveError, BrokerError
-from contracts.events import Instruments, decode_event
+from contracts.events import Instruments, decode_event, encode_event
 from contracts.settings import parse_settings
 from contracts.topics import EVENTS
 from flows.candle_source import MINUTE, candle_batches, read_candles
@@ -18,6 +21,7 @@ from sinks.archive import ArchiveWriter, market_files
 from sinks.kafka import CheckedProducer
 from tests import builders
 from tests.recorded import recorded
+from tests.sinks.test_archive import ticks
 
 MARKET = "binance.spot"
 SETTINGS = parse_settings({}, "test")
@@ -74,6 +78,17 @@ def test_the_desk_sees_the_same_from_the_archive_as_from_the_log(tmp_path: Path,
     assert live[1:] == again[1:]
     assert len(live[2]) > 3
     assert len(live[3]) == 2
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.one_of(ticks.map(encode_event), st.binary(max_size=40)), max_size=8))
+def test_whatever_is_on_the_log_the_desk_sees_the_same_from_the_archive(log: list[bytes]):
+    with TemporaryDirectory() as folder:
+        archived(Path(folder), [*log, builders.heartbeat(1)])
+        live = cut([RawBatch(np.arange(len(log) + 1), [*log, builders.heartbeat(1)])])
+        again = cut(list(archive_batches(Path(folder), MARKET)))
+    assert_same(live[0], again[0])
+    assert live[1:] == again[1:]
 
 
 def test_batches_hold_whole_messages_and_are_writable(tmp_path: Path):

@@ -105,15 +105,15 @@ def test_odd_messages_come_back_as_they_were(raw: bytes):
 
 floats = st.floats(min_value=0.0, allow_infinity=False, allow_nan=False)
 positive = st.floats(min_value=1e-300, allow_infinity=False, allow_nan=False)
-times = st.integers(0, 2**63 - 1)
+times = st.integers(0, 2**63 - 1) | st.integers(-(2**65), 2**65)
 names = st.text(min_size=1, max_size=40)
 ticks = st.one_of(
     st.builds(
         events.Trade, ts_recv=times, symbol=names, price=positive, quantity=positive, side=st.sampled_from([1, -1]),
-        trade_id=st.integers(-(2**63), 2**63), ts_event=times,
+        trade_id=st.integers() | st.integers(-(2**65), 2**65), ts_event=times,
     ),
     st.builds(events.Quote, ts_recv=times, symbol=names, bid=floats, ask=floats, bid_size=floats, ask_size=floats, ts_event=times),
-    st.builds(events.Heartbeat, ts_recv=times, sequence=st.integers()),
+    st.builds(events.Heartbeat, ts_recv=times, sequence=st.integers() | st.integers(-(2**65), 2**65)),
     st.builds(
         events.Tickers, ts_recv=times,
         rows=st.lists(st.tuples(names, times, positive, floats, floats, floats, floats, floats), max_size=4),

@@ -12,7 +12,8 @@ from contracts import facts
 from contracts import read_model as model
 from contracts.errors import SettingsError, StateError
 from contracts.facts import encode_fact
-from sinks.read_model import ReadModel, open_engine
+from sinks.database import open_engine
+from sinks.read_model import ReadModel
 from sinks.read_model_rows import Gathered, merge_order
 from tests.sinks import facts_builders as make
 
