@@ -11,7 +11,7 @@ import numpy as np
 from contracts import facts
 from contracts.settings import DeskSettings
 from operators import anomaly_walk as walking
-from operators.slices import F4, F8, I8, SECOND, AnomalyBlock, HistoryBars, Slice
+from operators.slices import F4, F8, I8, SECOND, U1, AnomalyBlock, HistoryBars, Slice
 from operators.state import State, capacity, grow
 
 RANK = 3
@@ -39,6 +39,9 @@ class AnomalyState(State):
     samples: F4 = field(default_factory=lambda: _filled((walking.COUNT, walking.SAMPLES), np.nan, np.float32))
     middle: F8 = field(default_factory=lambda: _filled((walking.COUNT,), np.nan))
     scale: F8 = field(default_factory=lambda: _filled((walking.COUNT,), np.nan))
+    lower: F8 = field(default_factory=lambda: _filled((walking.COUNT,), -np.inf))
+    upper: F8 = field(default_factory=lambda: _filled((walking.COUNT,), np.inf))
+    going: U1 = field(default_factory=lambda: _filled((), 0, np.uint8))
     since: I8 = field(default_factory=lambda: _filled((walking.COUNT,), 0, np.int64))
     quiet_until: I8 = field(default_factory=lambda: _filled((walking.COUNT,), 0, np.int64))
 
@@ -52,7 +55,7 @@ class AnomalyState(State):
 
 _FILLS = {
     "closes": np.nan, "volumes": 0.0, "trades": 0.0, "sums": 0.0, "resumed": 0, "priced": 0, "samples": np.nan,
-    "middle": np.nan, "scale": np.nan, "since": 0, "quiet_until": 0,
+    "middle": np.nan, "scale": np.nan, "lower": -np.inf, "upper": np.inf, "going": 0, "since": 0, "quiet_until": 0,
 }  # fmt: skip
 
 
@@ -113,7 +116,8 @@ class AnomalyDetector:
                 first, until, width, frames.ts_open, frames.restart, frames.close, frames.quote_volume, frames.trades,
                 frames.updates, frames.bid, frames.ask, frames.bid_size, frames.ask_size, state.clock, state.closes,
                 state.volumes, state.trades, state.sums, state.resumed, state.priced, state.samples, state.stamps,
-                state.middle, state.scale, state.since, state.quiet_until, self._rules, FLOORS, block.log_close,
+                state.middle, state.scale, state.lower, state.upper, state.since, state.going,
+                state.quiet_until, self._rules, FLOORS, block.log_close,
                 block.surge, block.change_1m, block.change_5m, where, what, used,
             )  # fmt: skip
         piece.anomaly = block
@@ -157,9 +161,12 @@ class AnomalyDetector:
         walking.refresh(
             state.samples[:, :, one],
             self._rules[walking.LEAST_SAMPLES],
+            self._rules[walking.THRESHOLD],
             FLOORS,
             state.middle[:, one],
             state.scale[:, one],
+            state.lower[:, one],
+            state.upper[:, one],
             1,
         )
 

@@ -39,8 +39,14 @@ def _forget(clock: Any, second: Any, closes: Any, volumes: Any, trades: Any, sum
 
 
 @kernel
-def refresh(samples: Any, least: Any, floors: Any, middle: Any, scale: Any, width: int) -> None:
-    """Set `middle` and `scale` (COUNT, S) from the samples (COUNT, SAMPLES, S); NaN where there are fewer than `least`."""
+def refresh(
+    samples: Any, least: Any, threshold: Any, floors: Any, middle: Any, scale: Any, lower: Any, upper: Any, width: int
+) -> None:  # fmt: skip
+    """Set `middle` and `scale` (COUNT, S) from the samples (COUNT, SAMPLES, S); NaN where there are fewer than `least`.
+
+    `lower` and `upper` are the measure itself (not its logarithm) at `threshold`, a hair inside, so that a second within them needs no
+    closer look; infinite where unknown.
+    """
     own = np.empty(SAMPLES, dtype=np.float64)
     for k in range(COUNT):
         for s in range(width):
@@ -53,26 +59,68 @@ def refresh(samples: Any, least: Any, floors: Any, middle: Any, scale: Any, widt
             if n < least:
                 middle[k, s] = np.nan
                 scale[k, s] = np.nan
+                lower[k, s] = -np.inf
+                upper[k, s] = np.inf
                 continue
             center = median(own, n)
             for i in range(n):
                 own[i] = abs(own[i] - center)
             middle[k, s] = center
             scale[k, s] = max(floors[k], MAD_TO_SIGMA * median(own, n))
+            reach = threshold * scale[k, s] * (1.0 - 1e-9)
+            lower[k, s] = center - reach
+            upper[k, s] = center + reach
+            if k <= VOLUME_5M or k == TRADE_RATE:
+                lower[k, s] = -np.inf
+                upper[k, s] = np.expm1(upper[k, s])
+
+
+@kernel
+def _look(
+    f: int, s: int, second: Any, now: Any, traded: float, middle: Any, scale: Any, since: Any, quiet_until: Any, rules: Any,
+    where: Any, what: Any, used: int,
+) -> int:  # fmt: skip
+    """Judge the eight measures of one coin in one second; returns how many anomalies there are now."""
+    for k in range(COUNT):
+        distance = (now[k] - middle[k, s]) / scale[k, s]
+        if k <= VOLUME_5M or k == TRADE_RATE:
+            beyond = distance >= rules[THRESHOLD] and traded >= rules[LEAST_NOTIONAL]
+        elif k == CHANGE_1M:
+            beyond = abs(distance) >= rules[THRESHOLD] and abs(now[k]) >= rules[LEAST_1M]
+        elif k == CHANGE_5M:
+            beyond = abs(distance) >= rules[THRESHOLD] and abs(now[k]) >= rules[LEAST_5M]
+        elif k == SPREAD:
+            beyond = distance >= rules[THRESHOLD]
+        else:
+            beyond = abs(distance) >= rules[THRESHOLD]
+        if not beyond:
+            since[k, s] = 0
+            continue
+        if since[k, s] == 0:
+            since[k, s] = second
+        if second >= quiet_until[k, s]:
+            quiet_until[k, s] = second + np.int64(rules[COOLDOWN])
+            where[used, 0] = f
+            where[used, 1] = s
+            where[used, 2] = k
+            where[used, 3] = since[k, s]
+            what[used, 0] = now[k]
+            what[used, 1] = distance
+            used += 1
+    return used
 
 
 @kernel
 def walk(
     first: int, until: int, width: int, ts_open: Any, restart: Any, close: Any, quote_volume: Any, trade_count: Any,
     updates: Any, bid: Any, ask: Any, bid_size: Any, ask_size: Any, clock: Any, closes: Any, volumes: Any, trades: Any,
-    sums: Any, resumed: Any, priced: Any, samples: Any, stamps: Any, middle: Any, scale: Any, since: Any,
-    quiet_until: Any, rules: Any, floors: Any, log_close: Any, surge: Any, change_1m: Any, change_5m: Any, where: Any,
+    sums: Any, resumed: Any, priced: Any, samples: Any, stamps: Any, middle: Any, scale: Any, lower: Any, upper: Any, since: Any,
+    going: Any, quiet_until: Any, rules: Any, floors: Any, log_close: Any, surge: Any, change_1m: Any, change_5m: Any, where: Any,
     what: Any, used: int,
 ) -> int:  # fmt: skip
-    """Walk frames [first, until): fill the (F, S) outputs, append what was found to `where` and `what`, return how many
-    in all.
+    """Walk frames [first, until): fill the (F, S) outputs, append what was found, return how many in all.
 
-    where (N, 4): frame, symbol, measure, since; what (N, 2): value, distance.
+    where (N, 4): frame, symbol, measure, since; what (N, 2): value, distance. `going` (S,) marks coins with a measure beyond.
     """
     now = np.empty(COUNT, dtype=np.float64)
     for f in range(first, until):
@@ -95,76 +143,78 @@ def walk(
             volume = quote_volume[f, s]
             log_price = np.log(price) if price > 0.0 else np.nan
             log_close[f, s] = log_price
-            if updates[f, s] > 0.0:
+            fresh = updates[f, s] > 0.0
+            if fresh:
                 if priced[s] == 0 or second - priced[s] > rules[GAP]:
                     resumed[s] = second
                 priced[s] = second
             begin = max(clock[BEGIN], resumed[s])
-            known = priced[s] > 0
-            before_1m = closes[ago_1m, s]
-            before_5m = closes[slot, s]
-            sums[SUM_1M, s] = max(0.0, sums[SUM_1M, s] + volume - volumes[ago_1m, s])
-            sums[SUM_5M, s] = max(0.0, sums[SUM_5M, s] + volume - volumes[slot, s])
-            sums[SUM_TRADES, s] = max(0.0, sums[SUM_TRADES, s] + trade_count[f, s] - trades[minute_slot, s])
+            seen = second - begin if priced[s] > 0 else 0  # seconds the windows reach back
+            minute_change = log_price - closes[ago_1m, s] if seen >= 60 else np.nan
+            five_change = log_price - closes[slot, s] if seen >= 300 else np.nan
+            minute_volume = max(0.0, sums[SUM_1M, s] + volume - volumes[ago_1m, s])
+            five_volume = max(0.0, sums[SUM_5M, s] + volume - volumes[slot, s])
+            minute_trades = max(0.0, sums[SUM_TRADES, s] + trade_count[f, s] - trades[minute_slot, s])
+            sums[SUM_1M, s] = minute_volume
+            sums[SUM_5M, s] = five_volume
+            sums[SUM_TRADES, s] = minute_trades
             closes[slot, s] = log_price
             volumes[slot, s] = volume
             trades[minute_slot, s] = trade_count[f, s]
-            minute_known = known and second - begin >= 60
-            five_known = known and second - begin >= 300
-            for k in range(COUNT):
-                now[k] = np.nan
-            if known and second > begin:
-                now[VOLUME_1S] = np.log(1.0 + volume)
-            if minute_known:
-                now[VOLUME_1M] = np.log(1.0 + sums[SUM_1M, s])
-                now[CHANGE_1M] = log_price - before_1m
-                if sums[SUM_TRADES, s] > 0.0:
-                    now[TRADE_RATE] = np.log(1.0 + sums[SUM_TRADES, s])
-            if five_known:
-                now[VOLUME_5M] = np.log(1.0 + sums[SUM_5M, s])
-                now[CHANGE_5M] = log_price - before_5m
+            change_1m[f, s] = minute_change
+            change_5m[f, s] = five_change
+            if seen >= 300:
+                surge[f, s] = np.log(1.0 + five_volume) - middle[VOLUME_5M, s]
+            else:  # the first minutes
+                surge[f, s] = np.log(1.0 + minute_volume) - middle[VOLUME_1M, s] if seen >= 60 else np.nan
+            spread = np.nan
+            imbalance = np.nan
             if bid[f, s] > 0.0 and ask[f, s] >= bid[f, s]:
-                now[SPREAD] = 2e4 * (ask[f, s] - bid[f, s]) / (ask[f, s] + bid[f, s])
+                spread = 2e4 * (ask[f, s] - bid[f, s]) / (ask[f, s] + bid[f, s])
                 size = bid_size[f, s] + ask_size[f, s]
                 if size > 0.0:
-                    now[IMBALANCE] = (bid_size[f, s] - ask_size[f, s]) / size
-            surge[f, s] = now[VOLUME_5M] - middle[VOLUME_5M, s]
-            if np.isnan(surge[f, s]):  # the first minutes
-                surge[f, s] = now[VOLUME_1M] - middle[VOLUME_1M, s]
-            change_1m[f, s] = now[CHANGE_1M]
-            change_5m[f, s] = now[CHANGE_5M]
-            if updates[f, s] > 0.0:
+                    imbalance = (bid_size[f, s] - ask_size[f, s]) / size
+            near = fresh and (
+                going[s] != 0
+                or (
+                    minute_volume >= rules[LEAST_NOTIONAL]
+                    and (
+                        volume >= upper[VOLUME_1S, s]
+                        or minute_volume >= upper[VOLUME_1M, s]
+                        or five_volume >= upper[VOLUME_5M, s]
+                        or minute_trades >= upper[TRADE_RATE, s]
+                    )
+                )
+                or minute_change >= upper[CHANGE_1M, s]
+                or minute_change <= lower[CHANGE_1M, s]
+                or five_change >= upper[CHANGE_5M, s]
+                or five_change <= lower[CHANGE_5M, s]
+                or spread >= upper[SPREAD, s]
+                or imbalance >= upper[IMBALANCE, s]
+                or imbalance <= lower[IMBALANCE, s]
+            )
+            if not near and not full_minute:
+                continue
+            now[VOLUME_1S] = np.log(1.0 + volume) if seen > 0 else np.nan
+            now[VOLUME_1M] = np.log(1.0 + minute_volume) if seen >= 60 else np.nan
+            now[VOLUME_5M] = np.log(1.0 + five_volume) if seen >= 300 else np.nan
+            now[CHANGE_1M] = minute_change
+            now[CHANGE_5M] = five_change
+            now[TRADE_RATE] = np.log(1.0 + minute_trades) if seen >= 60 and minute_trades > 0.0 else np.nan
+            now[SPREAD] = spread
+            now[IMBALANCE] = imbalance
+            if near:
+                used = _look(
+                    f, s, second, now, minute_volume, middle, scale, since, quiet_until, rules, where, what, used
+                )
+                going[s] = 0
                 for k in range(COUNT):
-                    distance = (now[k] - middle[k, s]) / scale[k, s]
-                    beyond = False
-                    if k <= VOLUME_5M or k == TRADE_RATE:
-                        beyond = distance >= rules[THRESHOLD] and sums[SUM_1M, s] >= rules[LEAST_NOTIONAL]
-                    elif k == CHANGE_1M:
-                        beyond = abs(distance) >= rules[THRESHOLD] and abs(now[k]) >= rules[LEAST_1M]
-                    elif k == CHANGE_5M:
-                        beyond = abs(distance) >= rules[THRESHOLD] and abs(now[k]) >= rules[LEAST_5M]
-                    elif k == SPREAD:
-                        beyond = distance >= rules[THRESHOLD]
-                    else:
-                        beyond = abs(distance) >= rules[THRESHOLD]
-                    if not beyond:
-                        since[k, s] = 0
-                        continue
-                    if since[k, s] == 0:
-                        since[k, s] = second
-                    if second >= quiet_until[k, s]:
-                        quiet_until[k, s] = second + np.int64(rules[COOLDOWN])
-                        where[used, 0] = f
-                        where[used, 1] = s
-                        where[used, 2] = k
-                        where[used, 3] = since[k, s]
-                        what[used, 0] = now[k]
-                        what[used, 1] = distance
-                        used += 1
+                    if since[k, s] != 0:
+                        going[s] = 1
             if full_minute:
                 for k in range(COUNT):
                     if np.isnan(samples[k, row, s]):
                         samples[k, row, s] = now[k]
         if full_minute:
-            refresh(samples, rules[LEAST_SAMPLES], floors, middle, scale, width)
+            refresh(samples, rules[LEAST_SAMPLES], rules[THRESHOLD], floors, middle, scale, lower, upper, width)
     return used

@@ -137,11 +137,15 @@ def test_middle_and_scale_equal_scipys_median_and_mad() -> None:
     samples[2, :30, 3] = np.nan
     middle = np.empty((walking.COUNT, 7))
     scale = np.empty((walking.COUNT, 7))
-    walking.refresh(samples, 20.0, np.zeros(walking.COUNT), middle, scale, 7)
+    lower, upper = np.empty_like(middle), np.empty_like(middle)
+    walking.refresh(samples, 20.0, 6.0, np.zeros(walking.COUNT), middle, scale, lower, upper, 7)
     wide = samples.astype(np.float64)
     np.testing.assert_allclose(middle, np.nanmedian(wide, axis=1), rtol=1e-12)
     expected = stats.median_abs_deviation(wide, axis=1, scale=1 / 1.4826, nan_policy="omit")
     np.testing.assert_allclose(scale, expected, rtol=1e-12)
+    np.testing.assert_allclose(upper[walking.SPREAD], middle[walking.SPREAD] + 6.0 * scale[walking.SPREAD], rtol=1e-8)
+    volumes = [walking.VOLUME_1S, walking.VOLUME_1M, walking.VOLUME_5M, walking.TRADE_RATE]
+    np.testing.assert_allclose(np.log1p(upper[volumes]), (middle + 6.0 * scale)[volumes], rtol=1e-8)
 
 
 def test_a_measure_equals_its_formula_recomputed_from_the_frames() -> None:
