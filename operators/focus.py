@@ -58,15 +58,13 @@ class Focus:
         state.windows = grow(state.windows, piece.width, 0.0)
         changes = self._changes(piece)
         partial = dict(piece.partial)
-        ids = {name: number for number, name in enumerate(piece.symbols[: piece.width])}
+        ids = {name: number for number, name in enumerate(piece.symbols[: piece.width])} if len(frames) else {}
         done = 0
         for f in range(len(frames)):
             row = int(frames.row[f])
             while done < len(changes) and changes[done][0] < row:
                 self._change(state, *changes[done][1:])
                 done += 1
-            if f in partial:
-                state.windows[:, :, : piece.width] = partial[f]
             second = int(frames.ts_open[f]) // SECOND + 1
             if frames.restart[f]:
                 state.windows[:, :, :] = 0.0
@@ -81,6 +79,8 @@ class Focus:
                 focus = _numbers(state, ids)
                 if len(focus):
                     self._bars(piece, frames, f, focus, 60, None)
+            if f in partial:  # only now: this second's forming bars join the minute that ends here to those before it
+                state.windows[:, :, : piece.width] = partial[f]
         for change in changes[done:]:
             self._change(state, *change[1:])
 

@@ -32,7 +32,9 @@ def _nan(rows: int) -> F8:
 
 @dataclass
 class FrameState(State):
-    """Clock (see `framing`), last values and open accumulators per symbol, bars in progress per interval."""
+    """Clock (see `framing`), last values and open accumulators per symbol, bars in progress per interval; `told`: opening of the
+    newest bar written, per interval.
+    """
 
     VERSION: ClassVar[int] = 1
     clock: I8 = field(default_factory=framing.new_clock)
@@ -41,7 +43,7 @@ class FrameState(State):
     seconds: F8 = field(default_factory=lambda: np.zeros((2, framing.SUMS, capacity(0))))
     minute: F8 = field(default_factory=lambda: np.zeros((framing.BAR, capacity(0))))
     higher: F8 = field(default_factory=lambda: np.zeros((len(HIGHER), framing.BAR, capacity(0))))
-    told: I8 = field(default_factory=lambda: np.full(len(INTERVALS), -1, dtype=np.int64))  # newest bar written, its opening
+    told: I8 = field(default_factory=lambda: np.full(len(INTERVALS), -1, dtype=np.int64))
 
     def reserve(self, width: int) -> None:
         """Make room for so many symbols."""
