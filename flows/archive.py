@@ -48,25 +48,26 @@ class ArchiveStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Archiver:
-    """Reads the log and writes the archive until told to stop."""
+    """Reads the log and writes the archive until told to stop. Raises BrokerError before anything is made."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings.archive
         self._status = Path(settings.run.folder) / "archive.json"
         self._folder = Path(settings.archive.folder)
+        self._reader = TopicReader(settings.broker.address, {})
+        self._partitions = self._reader.connect([EVENTS.name])[EVENTS.name]
         self._writers = {
             market.partition: ArchiveWriter(self._folder, name, settings.archive)
             for name, market in settings.markets.items()
         }
         self._names = {market.partition: name for name, market in settings.markets.items()}
-        self._reader = TopicReader(settings.broker.address, {})
         self._started = time.time_ns()
         self._messages = self._lost = 0
         self._told = self._pruned = time.monotonic()
 
     def start(self) -> None:
         """Find out where to go on. Raises BrokerError or ArchiveError."""
-        partitions = self._reader.connect([EVENTS.name])[EVENTS.name]
+        partitions = self._partitions
         starts: dict[Place, int | None] = {}
         for partition, writer in self._writers.items():
             if partition >= partitions:

@@ -8,7 +8,9 @@ from pathlib import Path
 import structlog
 
 from contracts.settings import Settings
+from contracts.topics import TOPICS
 from flows.desk import build
+from flows.reader import TopicReader
 from flows.warm import warm_up
 from flows.wiring.launch import recovery_folder, run_flow, stop_on_signals
 from flows.wiring.sinks import KafkaFacts
@@ -18,6 +20,15 @@ from sinks.kafka import CheckedProducer
 log = structlog.get_logger("desk")
 
 
+def find_topics(address: str) -> None:
+    """Raises BrokerError, before anything is made, where no broker answers or it lacks topics."""
+    reader = TopicReader(address, {})
+    try:
+        reader.connect(TOPICS)
+    finally:
+        reader.close()
+
+
 def serve(settings: Settings, *, rebuild: bool = False, ready: Callable[[], None] | None = None) -> None:
     """Run the desk until SIGTERM or SIGINT: the log from the broker, facts to their topics, state under `run.folder`.
 
@@ -25,6 +36,7 @@ def serve(settings: Settings, *, rebuild: bool = False, ready: Callable[[], None
     """
     stop = stop_on_signals()
     run = settings.run
+    find_topics(settings.broker.address)
     recovery = recovery_folder(Path(run.folder) / "recovery" / "desk", rebuild=rebuild)
     markets = {name: market.partition for name, market in settings.markets.items()}
     source = KafkaLog(

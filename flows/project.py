@@ -55,13 +55,14 @@ class ProjectStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Projector:
-    """Reads facts and writes the read model until told to stop."""
+    """Reads facts and writes the read model until told to stop. Raises BrokerError before anything is made."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings.read_model
         self._folder = Path(settings.run.folder)
-        self._model = ReadModel(settings.read_model.url)
         self._reader = TopicReader(settings.broker.address, {})
+        self._partitions = self._reader.connect(TOPICS_READ)
+        self._model = ReadModel(settings.read_model.url)
         self._taken: Counter[str] = Counter()
         self._messages = self._transactions = self._lost = 0
         self._started = time.time_ns()
@@ -71,7 +72,7 @@ class Projector:
 
     def start(self) -> None:
         """Find out where to go on. Raises BrokerError or StateError."""
-        partitions = self._reader.connect(TOPICS_READ)
+        partitions = self._partitions
         if self._model.adopt_log(self._reader.log_id):
             log.warning("read_model_emptied", reason="it showed another log", log_id=self._reader.log_id)
         self._positions = self._model.positions()

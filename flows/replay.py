@@ -50,18 +50,26 @@ KEPT = frozenset({DECISIONS.name, ORDER_ATTEMPTS.name, ORDER_RESULTS.name, POSIT
 def replay(
     settings: Settings, open_market: Callable[[str], Iterator[Batch]], *, markets: list[str] | None = None, out: Path | None = None
 ) -> ReplaySummary:
-    """Run the desk over what `open_market` yields per market; `out` is a folder for each topic's facts as `<topic>.jsonl`."""
+    """Run the desk over what `open_market` yields per market; `out` is a folder for each topic's facts as `<topic>.jsonl`.
+
+    Raises what `open_market` raises of ours; `out` then stays as it was.
+    """
     names = markets if markets is not None else sorted(settings.markets)
     collected = Collected(out, KEPT)
-    flow = build(settings, Replay(names, open_market), CollectFacts(collected))
+    source = Replay(names, open_market)
+    flow = build(settings, source, CollectFacts(collected))
     gc.collect()
     gc.freeze()
     begun = time.perf_counter()
+    whole = False
     try:
         run_main(flow)  # type: ignore[no-untyped-call]
+        whole = source.failure is None
     finally:
         gc.unfreeze()
-        collected.close()
+        collected.close(keep=whole)
+    if source.failure is not None:
+        raise source.failure
     return summarise(settings, collected, time.perf_counter() - begun)
 
 

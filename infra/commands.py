@@ -14,6 +14,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from contracts.errors import BrokerError, CommandError
 from contracts.events import CloseAll, ClosePosition, Command, PauseTrading, ResumeTrading
 from contracts.facts import CommandResult, EngineState
+from contracts.reasons import Reason
+from contracts.texts import TEXTS, describe
 from contracts.topics import ENGINE_STATE, EVENTS
 
 COMMANDS: dict[str, type[Command]] = {
@@ -57,7 +59,7 @@ class CommandChannel:
         finally:
             consumer.close()
         if not result.ok:
-            raise CommandError(f"{result.command}: {result.reason or 'refused without a reason'}")
+            raise CommandError(f"{result.command}: {_said(result)}")
         return result
 
     def _at_the_end(self) -> Consumer:
@@ -125,6 +127,13 @@ class CommandChannel:
             f"command {command_id} is in the log, but no desk answered within {wait_s:g} s; "
             "it takes effect when one runs: ember up"
         )
+
+
+def _said(result: CommandResult) -> str:
+    """Why a desk refused, in words where the reason is a code."""
+    if result.reason in TEXTS:
+        return describe(Reason(result.reason, dict(result.detail)))
+    return result.reason or "refused without a reason"
 
 
 def build_command(name: str, author: str, symbol: str | None = None, reason: str = "") -> Command:

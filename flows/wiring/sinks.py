@@ -85,8 +85,7 @@ class Collected:
         self._hash = sha256()
         self._folder = folder
         self._files: dict[str, IO[bytes]] = {}
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
+        self._new = folder is not None and not folder.exists()
 
     def take(self, piece: Slice) -> None:
         """Add one slice's facts."""
@@ -108,7 +107,8 @@ class Collected:
             if self._folder is not None:
                 file = self._files.get(message.topic)
                 if file is None:
-                    file = self._files[message.topic] = (self._folder / f"{message.topic}.jsonl").open("wb")
+                    self._folder.mkdir(parents=True, exist_ok=True)
+                    file = self._files[message.topic] = (self._folder / f"{message.topic}.tmp").open("wb")
                 file.write(message.value + b"\n")
 
     @property
@@ -116,10 +116,17 @@ class Collected:
         """SHA-256 over everything taken so far, 16 hex digits."""
         return self._hash.hexdigest()[:16]
 
-    def close(self) -> None:
-        """Close the files."""
-        for file in self._files.values():
+    def close(self, *, keep: bool = True) -> None:
+        """Give the files their names, or throw them away."""
+        for topic, file in self._files.items():
             file.close()
+            draft = Path(file.name)
+            if keep:
+                draft.replace(draft.with_name(f"{topic}.jsonl"))
+            else:
+                draft.unlink()
+        if self._files and self._new and not keep and self._folder is not None:
+            self._folder.rmdir()
         self._files.clear()
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from contracts.errors import BrokerError
+from contracts.errors import BrokerError, EmberlineError
 from contracts.events import StreamGap, encode_event
 from contracts.topics import EVENTS
 from flows.wiring.steps import Batch, MarketBatch
@@ -162,11 +162,19 @@ def watermarks(reader: Consumer, partition: int, timeout: float = 10.0) -> tuple
 
 
 class Replay(FixedPartitionedSource[Item, int]):
-    """A recorded range of the log: `open_market(market)` yields its batches, oldest first. Not resumable, ends at the last batch."""
+    """A recorded range of the log: `open_market(market)` yields its batches, oldest first. Not resumable, ends at the last batch.
+
+    An error of ours that a market's batches raise ends them; it stands in `failure` for whoever ran the flow.
+    """
 
     def __init__(self, markets: list[str], open_market: Callable[[str], Iterator[Batch]]) -> None:
+        self.failure: EmberlineError | None = None
         self._markets = markets
         self._open = open_market
+
+    def fail(self, error: EmberlineError) -> None:
+        """Note the first error. Raised through Bytewax it would print a panic."""
+        self.failure = self.failure or error
 
     def list_parts(self) -> list[str]:
         """One part per market."""
@@ -174,20 +182,25 @@ class Replay(FixedPartitionedSource[Item, int]):
 
     def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> ReplayPart:
         """Start the market's iterator."""
-        return ReplayPart(for_part, self._open(for_part))
+        return ReplayPart(for_part, self._open(for_part), self.fail)
 
 
 class ReplayPart(StatefulSourcePartition[Item, int]):
     """One market's batches."""
 
-    def __init__(self, market: str, batches: Iterator[Batch]) -> None:
+    def __init__(self, market: str, batches: Iterator[Batch], fail: Callable[[EmberlineError], None]) -> None:
         self._market = market
         self._batches = batches
+        self._fail = fail
         self._count = 0
 
     def next_batch(self) -> list[Item]:
         """The next batch; StopIteration ends the replay."""
-        batch = next(self._batches)
+        try:
+            batch = next(self._batches)
+        except EmberlineError as e:
+            self._fail(e)
+            raise StopIteration from e
         self._count += 1
         return [(self._market, (self._market, batch))]
 

@@ -11,14 +11,14 @@ import threading
 import time
 import urllib.request
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 
-from contracts.topics import TOPICS
+from contracts.topics import EVENTS, TOPICS
 from infra.ports import free_port
 from infra.services import READY_ENV
 
@@ -34,6 +34,14 @@ def wait_for(condition: Callable[[], Any], seconds: float, what: str) -> Any:
             return found
         time.sleep(0.05)
     return pytest.fail(f"{what} did not come within {seconds:.0f} s")
+
+
+def publish(address: str, messages: Iterable[bytes]) -> None:
+    """Append to the market's log."""
+    producer = Producer({"bootstrap.servers": address})
+    for message in messages:
+        producer.produce(EVENTS.name, message, key=MARKET.encode(), partition=0)
+    assert producer.flush(30) == 0
 
 
 class Parts:

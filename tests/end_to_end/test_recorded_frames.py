@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from confluent_kafka import Producer
 
 from cockpit import queries
 from contracts.events import PauseTrading, encode_event
 from contracts.topics import EVENTS, TOPICS
 from infra.broker import LocalBroker
-from tests.end_to_end.running import MARKET, Follower, Parts, Read, wait_for
+from tests.end_to_end.running import MARKET, Follower, Parts, Read, publish, wait_for
 from tests.recorded import recorded
 
 MINUTE_NS = 60 * 10**9
@@ -136,8 +135,8 @@ def play(session: Session, broker: LocalBroker, folder: Path) -> Outcome:
             last = sorted({opened for _, opened in expected})[-2]
             wait_for(lambda: is_closed(follower, last), 30, "the last whole minute")
         parts.end("ingest")
-        append(broker.address, b'{"type":"trade","symbol":')
-        append(broker.address, encode_event(PauseTrading(ts_recv=time.time_ns(), command_id="end", author="test")))
+        pause = PauseTrading(ts_recv=time.time_ns(), command_id="end", author="test")
+        publish(broker.address, [b'{"type":"trade","symbol":', encode_event(pause)])
         wait_for(lambda: shown(parts.url), 30, "the projector")
         parts.end("project", "desk")
         return Outcome(
@@ -156,12 +155,6 @@ def play(session: Session, broker: LocalBroker, folder: Path) -> Outcome:
 
 def is_closed(follower: Follower, opened: int) -> bool:
     return any(bar["ts_open"] == opened and bar["closed"] for bar in follower.of("bar.v1", "bars"))
-
-
-def append(address: str, message: bytes) -> None:
-    producer = Producer({"bootstrap.servers": address})
-    producer.produce(EVENTS.name, message, key=MARKET.encode(), partition=0)
-    assert producer.flush(10) == 0
 
 
 def shown(url: str) -> bool:
