@@ -14,7 +14,7 @@ import numpy as np
 from contracts import facts
 from contracts.events import Klines, StreamGap
 from contracts.settings import DeskSettings
-from operators import framing
+from operators import framing, past
 from operators.slices import B1, F8, I8, SECOND, BarBlock, FrameBlock, HistoryBars, Slice
 from operators.state import State, capacity, grow
 
@@ -22,6 +22,7 @@ RANK = 1
 INTERVALS = {60: "1m", 300: "5m", 900: "15m", 3600: "1h", 14400: "4h", 86400: "1d"}
 SECONDS_OF = {"1s": 1, **{name: seconds for seconds, name in INTERVALS.items()}}
 HIGHER = tuple(seconds for seconds in INTERVALS if seconds > 60)
+LENGTHS = np.array(HIGHER, dtype=np.int64) * SECOND
 FORMING = HIGHER[:2]  # intervals whose window in progress is handed on, so that forming bars can be shown
 CHUNK = 256  # frames made room for at once
 
@@ -33,7 +34,7 @@ def _nan(rows: int) -> F8:
 @dataclass
 class FrameState(State):
     """Clock (see `framing`), last values and open accumulators per symbol, bars in progress per interval; `told`: opening of the
-    newest bar written, per interval.
+    newest bar written, per interval; `past` and `until`: what the venue's history tells of the longer ones (see `past`).
     """
 
     VERSION: ClassVar[int] = 1
@@ -44,16 +45,20 @@ class FrameState(State):
     minute: F8 = field(default_factory=lambda: np.zeros((framing.BAR, capacity(0))))
     higher: F8 = field(default_factory=lambda: np.zeros((len(HIGHER), framing.BAR, capacity(0))))
     told: I8 = field(default_factory=lambda: np.full(len(INTERVALS), -1, dtype=np.int64))
+    past: F8 = field(default_factory=lambda: np.zeros((len(HIGHER), framing.BAR, capacity(0))))
+    until: I8 = field(default_factory=lambda: np.zeros(capacity(0), dtype=np.int64))
 
     def reserve(self, width: int) -> None:
         """Make room for so many symbols."""
-        if self.last.shape[-1] >= width:
+        if self.last.shape[-1] >= width and len(self.until) >= width:
             return
         self.last = grow(self.last, width, np.nan)
         self.times = grow(self.times, width, 0)
         self.seconds = grow(self.seconds, width, 0.0)
         self.minute = grow(self.minute, width, 0.0)
         self.higher = grow(self.higher, width, 0.0)
+        self.past = grow(self.past, width, 0.0)
+        self.until = grow(self.until, width, 0)
 
 
 @dataclass
@@ -70,10 +75,11 @@ class Frame:
     """Close seconds and bars.
 
     step adds `frames` (F, S), `bars` by interval, `history`, and `Bars` facts for what closed; `partial` holds per minute close the
-    frame's index and the (FORMING, framing.BAR, S) columns of the longer windows so far (zeros where just closed). A late
-    trade is counted, not applied; a late
-    ticker still moves the price, since it is a state and no increment. Ticker volume is the increase of the 24 h figure: where it falls
-    (old trades drop out, the venue's daily reset) it counts as none, and after a gap the first figure only sets the base.
+    frame's index and the (FORMING, framing.BAR, S) columns of the longer windows so far (zeros where just closed). Windows that
+    were not followed from their opening begin with the venue's history, where it reaches without a hole to a minute that closes
+    here. A late trade is counted, not applied; a late ticker still moves the price, since it is a state and no increment. Ticker
+    volume is the increase of the 24 h figure: where it falls (old trades drop out, the venue's daily reset) it counts as none, and
+    after a gap the first figure only sets the base.
     """
 
     name = "frame"
@@ -126,6 +132,8 @@ class Frame:
             elif status == framing.GAP:
                 state.minute[:, :] = 0.0
                 state.higher[:, :, :] = 0.0
+                ahead = state.until > (state.clock[framing.BASE] + 60) * SECOND
+                state.until[ahead] = 0  # of a time that the clock went back from
             elif status == framing.EVENT:
                 self._event(state, piece, row)
                 row += 1
@@ -158,9 +166,12 @@ class Frame:
         elif isinstance(event, Klines) and event.closed and event.rows:
             columns = np.array(event.rows, dtype=np.float64).T
             ts_open: I8 = np.array([line[0] for line in event.rows], dtype=np.int64)
+            symbol = int(piece.ticks.symbol[row])
+            if event.interval == "1m":
+                past.remember(state.past, state.until, symbol, LENGTHS, ts_open, np.ascontiguousarray(columns[1:8]))
             piece.history.append(
                 HistoryBars(
-                    row=row, symbol=int(piece.ticks.symbol[row]), seconds=SECONDS_OF[event.interval], ts_open=ts_open, open=columns[1],
+                    row=row, symbol=symbol, seconds=SECONDS_OF[event.interval], ts_open=ts_open, open=columns[1],
                     high=columns[2], low=columns[3], close=columns[4], volume=columns[5], quote_volume=columns[6], trades=columns[7],
                 )
             )  # fmt: skip
@@ -176,8 +187,11 @@ class Frame:
         end = second + SECOND
         resets = int(state.clock[framing.C_RESETS])
         _collect(closed[60], end - 60 * SECOND, frame, bar[:, :width], resets)
+        ends_here = (state.until == end - 60 * SECOND) & ~np.isnan(price)
         for index, seconds in enumerate(HIGHER):
             into = state.higher[index]
+            seeded = ends_here & (into[framing.B_WHOLE] == 0.0) & (state.past[index, framing.B_WHOLE] > 0.0)
+            into[:, seeded] = state.past[index][:, seeded]
             if (end - 60 * SECOND) % (seconds * SECOND) == 0:
                 into[:, :] = bar
             else:

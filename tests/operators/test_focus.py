@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -27,7 +28,7 @@ def desk(**focus: int) -> DeskSettings:
     return parse_settings({"focus": focus}, "test").markets[MARKET].desk
 
 
-def chain() -> list[object]:
+def chain() -> list[Any]:
     return [Frame(DESK), Focus(DESK)]
 
 
@@ -67,8 +68,8 @@ def test_who_looks_longer_than_an_hour_or_not_at_all_is_bounded() -> None:
 
 
 def stepped(
-    states: FocusState, settings: DeskSettings, seconds: range, hot: list[str], extra: list[object] = []
-) -> Slice:  # noqa: B006
+    states: FocusState, settings: DeskSettings, seconds: range, hot: list[str], extra: Sequence[object] = ()
+) -> Slice:
     """One slice of a market of four coins whose hottest are `hot`."""
     names = ["AUSDT", "BUSDT", "CUSDT", "DUSDT"]
     log = [tickers(second, [(name, 1.0, 1.0) for name in names]) for second in seconds]

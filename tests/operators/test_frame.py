@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from contracts.events import Heartbeat, StreamGap, Trade, encode_event
+from contracts.events import Heartbeat, Klines, StreamGap, Trade, encode_event
 from contracts.settings import DeskSettings
 from operators.focus import Focus
-from operators.frame import Frame
+from operators.frame import SECONDS_OF, Frame
 from operators.freshness import FreshnessGate
 from operators.slices import FrameBlock, Slice
 from tests.builders import SECOND, START, heartbeat, history, market_log, quote, tickers, trade
@@ -205,7 +205,14 @@ def test_ticker_volume_is_the_increase_and_a_daily_reset_is_none() -> None:
 
 def test_after_a_stream_gap_the_first_ticker_only_sets_the_base() -> None:
     gap = encode_event(
-        StreamGap(ts_recv=START + 2 * SECOND, stream="tickers", symbols=[], ts_from=START, ts_until=START + SECOND, reason="away")
+        StreamGap(
+            ts_recv=START + 2 * SECOND,
+            stream="tickers",
+            symbols=[],
+            ts_from=START,
+            ts_until=START + SECOND,
+            reason="away",
+        )
     )
     log = [
         tickers(0.5, [("AAAUSDT", 10.0, 1000.0)]),
@@ -281,3 +288,107 @@ def test_recorded_trades_give_the_exchange_candles() -> None:
         assert v == pytest.approx(row.volume, abs=1e-6)
         compared += 1
     assert compared == 2469
+
+
+def minutes(first: int, last: int, *, quiet: frozenset[int] = frozenset()) -> list[tuple[Any, ...]]:
+    """The venue's 1 m bars from minute `first` to before `last`, counted from START."""
+    rows = []
+    for m in range(first, last):
+        price, volume = 200.0 + m % 17, 0.0 if m in quiet else float(m % 5 + 1)
+        rows.append(
+            (
+                START + m * 60 * SECOND,
+                price,
+                price + 2.0,
+                price - 2.0,
+                price + 1.0,
+                volume,
+                volume * price,
+                int(volume),
+                0.0,
+            )
+        )
+    return rows
+
+
+def klines(rows: list[tuple[Any, ...]], interval: str = "1m") -> bytes:
+    return encode_event(Klines(ts_recv=START, symbol="AAAUSDT", interval=interval, rows=rows))  # type: ignore[arg-type]
+
+
+def followed(second: int, until: int) -> list[bytes]:
+    """A trade a second of quantity 1 at 210."""
+    return [trade(float(k), price=210.0, quantity=1.0, trade_id=k) for k in range(second, until)]
+
+
+# START is 07:07: windows of 5 m open 2 minutes before it, of 15 m and 1 h 7 minutes before it.
+SEEDED = {"5m": 2, "15m": 7, "1h": 7}
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 200])
+@pytest.mark.parametrize("live", [False, True])
+def test_longer_windows_begin_with_the_venues_history(chunk: int, live: bool) -> None:
+    """`live`: history comes while seconds close already, the minute before was seen in part."""
+    rows = minutes(-90, 1 if live else 0)
+    parts = [klines(rows[i : i + chunk]) for i in range(0, len(rows), chunk)]
+    log = [*followed(30, 65), *parts, *followed(65, 3300)] if live else [*parts, *followed(0, 3300)]
+    for interval, before in SEEDED.items():
+        first = bars_of(log, interval)[0]
+        length = SECONDS_OF[interval] // 60
+        inside = [row for row in rows if row[0] >= first["ts_open"]]
+        here = length - len(inside)
+        assert first["ts_open"] == START - before * 60 * SECOND
+        assert len(inside) == before + live
+        assert first["open"] == [inside[0][1]]
+        assert first["high"] == [max(*(row[2] for row in inside), 210.0)]
+        assert first["low"] == [min(*(row[3] for row in inside), 210.0)]
+        assert first["close"] == [210.0]
+        assert first["volume"] == [sum(row[5] for row in inside) + 60.0 * here]
+        assert first["trades"] == [sum(row[7] for row in inside) + 60 * here]
+    block = run(chain, log).pieces[0].bars[300]
+    assert block.complete[:, 0].tolist()[0] is live  # else the minute of the start was not followed from its opening
+
+
+def test_quiet_minutes_of_history_neither_open_nor_widen_the_longer_window() -> None:
+    rows = minutes(-2, 0, quiet=frozenset({-2}))
+    first = bars_of([klines(rows), *followed(0, 200)], "5m")[0]
+    assert first["open"] == [rows[1][1]]
+    assert first["high"] == [rows[1][2]]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        minutes(-90, -1),  # ends before the minute that is followed
+        minutes(-90, -2) + minutes(-1, 0),  # a hole within the 5 m window
+        minutes(-1, 0),  # begins within it
+    ],
+)
+def test_history_with_a_hole_is_not_joined(rows: list[tuple[Any, ...]]) -> None:
+    first = bars_of([klines(rows), *followed(0, 200)], "5m")[0]
+    assert first["open"] == [210.0]
+    assert first["volume"] == [180.0]
+
+
+def test_history_told_twice_or_of_longer_bars_changes_nothing() -> None:
+    rows = minutes(-90, 0)
+    once = bars_of([klines(rows), *followed(0, 3300)], "1h")
+    again = bars_of(
+        [
+            klines(rows),
+            klines(rows[-20:]),
+            klines(rows[:40]),
+            klines(rows[:3], "5m"),
+            *followed(0, 700),
+            klines(rows),
+            *followed(700, 3300),
+        ],
+        "1h",
+    )
+    assert [bar["volume"] for bar in again] == [bar["volume"] for bar in once]
+
+
+def test_laws_hold_where_history_comes_in_parts_between_ticks() -> None:
+    rows = minutes(-90, 2)
+    extra = [(20.0 + 2 * n, klines(rows[i : i + 9])) for n, i in enumerate(range(0, len(rows), 9))]
+    log = [*market_log(150, extra=extra), *followed(150, 700)]
+    check_laws(chain, log)
