@@ -17,8 +17,8 @@ from operators.frame import Frame
 from operators.freshness import FreshnessGate
 from operators.heat import DIMENSIONS, Heat, HeatState
 from operators.heat_walk import saturate
-from tests.builders import SECOND, START, market_log
-from tests.checks import Ran, check_laws, run
+from tests.builders import SECOND, START, market_log, tickers
+from tests.checks import Ran, check_decodable, check_laws, run
 
 SETTINGS = DeskSettings()
 
@@ -134,3 +134,28 @@ def test_what_is_remembered_of_coins_is_bounded() -> None:
         ))  # fmt: skip
     assert len(state.announced) == 10_000
     assert "B49" not in state.announced
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_fact_ever_holds_a_number_that_is_none(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    log = []
+    names = [f"X{n}USDT" for n in range(12)] + ["EURUSDT"]
+    for second in range(130):
+        rows = []
+        for name in names:
+            if rng.random() < 0.8:
+                price = (
+                    float(10.0 ** rng.uniform(-8, 8))
+                    if rng.random() < 0.2
+                    else float(rng.choice([1e-8, 0.5, 1.0, 1e6]))
+                )
+                rows.append((name, price, float(10.0 ** rng.uniform(-9, 12))))
+        log.append(tickers(second * (40 if rng.random() < 0.02 else 1) + 0.9, rows))
+    ran = run(chain, log)
+    check_decodable(ran)
+    for message in ran.facts:
+        assert b"NaN" not in message.value
+        fact = json.loads(message.value)
+        nones = [key for key, value in fact.items() if value is None or (isinstance(value, list) and None in value)]
+        assert set(nones) <= {"spread_bps"}, fact
