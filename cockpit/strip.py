@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from cockpit import formats, panel, queries
@@ -10,6 +12,7 @@ from cockpit.panel import Block, item
 from cockpit.reading import STATE_TONES, reason_text, tone_of
 from cockpit.session import market, zone
 from cockpit.strings import word
+from contracts.reasons import EngineReason
 
 REFRESH_S = settings().cockpit.refresh_s
 
@@ -63,18 +66,19 @@ def strip_block(desk: queries.Desk | None) -> Block:
     }
 
 
-def _state(desk: queries.Desk, body: dict[str, object]) -> dict[str, str]:
+def _state(desk: queries.Desk, body: dict[str, Any]) -> dict[str, str]:
     if not desk.running:
         at = formats.clock(desk.ts_written, zone())
         return {"name": word("not_running"), "tone": "down", "why": word("last_written", at=at), "tip": ""}
     engine = desk.engine or {}
     name = str(engine["state"])
     reasons = body.get("reasons") or []
-    texts = [reason_text(reason) for reason in reasons] if isinstance(reasons, list) else []
+    texts = [reason_text(reason) for reason in reasons]
     clean, needed = body.get("clean_cycles"), body.get("needed_cycles")
-    if engine["paused"]:
-        name = "paused" if name == "tradeable" else name
-        texts = texts or [word("closing_only")]
+    only_paused = all(reason["code"] == EngineReason.PAUSED_BY_COMMAND for reason in reasons)
+    if engine["paused"] and only_paused:
+        name = "paused"
+        texts = [*texts, word("closing_only")]
     if name in ("degraded", "blocked") and needed:
         texts.append(word("recovering", clean=clean, needed=needed))
     return {

@@ -77,8 +77,16 @@ def test_the_strip_gives_the_reasons_of_the_state(settings: Settings, seeding: S
 
 
 def test_a_pause_shows_as_paused(settings: Settings, seeding: Seeding):
-    seeding.set_engine("tradeable", [], paused=True)
-    assert of_kind(opened(), "strip")[0]["state"]["name"] == "Paused"
+    seeding.set_engine("blocked", [Reason("PAUSED_BY_COMMAND", {"author": "cockpit:ana"})], paused=True)
+    state = of_kind(opened(), "strip")[0]["state"]
+    assert state["name"] == "Paused"
+    assert "cockpit:ana" in state["why"]
+
+
+def test_a_pause_does_not_hide_a_fault(settings: Settings, seeding: Seeding):
+    reasons = [Reason("PAUSED_BY_COMMAND", {"author": "cockpit:ana"}), Reason("FEED_STALE", {})]
+    seeding.set_engine("blocked", reasons, paused=True)
+    assert of_kind(opened(), "strip")[0]["state"]["name"] == "Blocked"
 
 
 def test_the_ranking_lists_coins_with_six_scores(settings: Settings, seeding: Seeding):
