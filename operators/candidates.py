@@ -128,7 +128,7 @@ class Candidates:
         self._own = own
         self._ranking = Ranking(own.ranking)
         self._table = dense(TRANSITIONS)
-        self._excluded: list[int] = []
+        self._excluded: U1 = np.zeros(0, dtype=np.uint8)
         alarm = own.alarm
         self._rules = np.array(
             [
@@ -151,9 +151,10 @@ class Candidates:
             return
         width = piece.width
         state.reserve(width)
-        while len(self._excluded) < width:
-            self._excluded.append(int(is_excluded(piece.symbols[len(self._excluded)])))
-        excluded: U1 = np.array(self._excluded[:width], dtype=np.uint8)
+        if len(self._excluded) < width:
+            more = [is_excluded(symbol) for symbol in piece.symbols[len(self._excluded) : width]]
+            self._excluded = np.concatenate([self._excluded, np.array(more, dtype=np.uint8)])
+        excluded = self._excluded
         count = len(frames)
         shape = (count, width)
         raw, near, span = np.empty(shape), np.empty(shape), np.empty(shape)
