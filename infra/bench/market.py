@@ -8,8 +8,9 @@ import numpy as np
 
 from contracts import events
 from contracts.events import encode_event
-from operators.slices import I8, SECOND, ColumnBatch, Kind
+from operators.slices import F8, I8, MINUTE, SECOND, ColumnBatch, Kind
 
+HISTORY = 120  # minutes of history before the first tick
 START = 1_786_000_020 * SECOND
 
 
@@ -50,13 +51,8 @@ def batches(
     volume = np.exp(rng.normal(7.0, 1.0, symbols)) / 10
     pumped_at = np.full(symbols, -(10**9))
     labels = names(symbols)
-    head = ColumnBatch(
-        offset=np.zeros(1, dtype=np.int64), kind=np.full(1, Kind.EVENT, dtype=np.uint8), symbol=np.full(1, -1, dtype=np.int32),
-        names=labels, ts_event=np.full(1, START, dtype=np.int64), ts_recv=np.full(1, START, dtype=np.int64), v0=np.zeros(1),
-        v1=np.zeros(1), v2=np.zeros(1), v3=np.zeros(1), payloads=[instruments(symbols)],
-    )  # fmt: skip
-    yield head
-    offset = 1
+    yield _head(labels, price, volume * 40, rng)
+    offset = symbols + 2
     trade_id = 1
     pending: list[ColumnBatch] = []
     held = 0
@@ -115,6 +111,44 @@ def batches(
             pending, held = [], 0
 
 
+def _head(labels: list[str], price: F8, minute: F8, rng: np.random.Generator) -> ColumnBatch:
+    """What a log begins with: trading rules, two hours of 1 m history per coin that ends at `price`, one ticker array.
+
+    `minute` (S,) is the quote volume of a usual minute.
+    """
+    size = len(labels)
+    payloads = [instruments(size)]
+    opens = START - np.arange(HISTORY, 0, -1, dtype=np.int64) * MINUTE
+    for number, label in enumerate(labels):
+        steps = rng.normal(0.0, 0.0008, HISTORY)
+        close = price[number] * np.exp(steps.cumsum() - steps.sum())
+        begun = np.concatenate([close[:1], close[:-1]])
+        high, low = np.maximum(begun, close) * 1.0003, np.minimum(begun, close) * 0.9997
+        quote = minute[number] * rng.exponential(1.0, HISTORY)
+        bars = zip(
+            opens.tolist(), begun.tolist(), high.tolist(), low.tolist(), close.tolist(), (quote / close).tolist(), quote.tolist(),
+            [30] * HISTORY, (quote / close / 2).tolist(), strict=True,
+        )  # fmt: skip
+        payloads.append(encode_event(events.Klines(ts_recv=START, symbol=label, interval="1m", rows=list(bars))))
+    rare = size + 1
+    rows = rare + size
+    day = minute * 1440 + 5e6
+    zeros = np.zeros(rare)
+    return ColumnBatch(
+        offset=np.concatenate([np.arange(rare, dtype=np.int64), np.full(size, rare, dtype=np.int64)]),
+        kind=np.concatenate([np.full(rare, Kind.EVENT, dtype=np.uint8), np.full(size, Kind.TICKER, dtype=np.uint8)]),
+        symbol=np.concatenate([[-1], np.arange(size), np.arange(size)]).astype(np.int32),
+        names=labels,
+        ts_event=np.full(rows, START, dtype=np.int64),
+        ts_recv=np.full(rows, START, dtype=np.int64),
+        v0=np.concatenate([np.arange(rare, dtype=np.float64), price]),
+        v1=np.concatenate([zeros, day]),
+        v2=np.concatenate([zeros, day / price]),
+        v3=np.concatenate([zeros, price]),
+        payloads=payloads,
+    )
+
+
 def _times(beats: I8, ticks: I8, order: I8) -> I8:
     times: I8 = np.concatenate([beats, ticks])[order]
     return times
@@ -131,7 +165,11 @@ def messages(batch: ColumnBatch) -> Iterator[bytes]:
     """The batch as the messages of the log."""
     encode = encode_event
     columns = (batch.kind, batch.symbol, batch.ts_event, batch.ts_recv, batch.v0, batch.v1, batch.v2, batch.v3)
+    array: list[tuple[str, int, float, float, float, float, float, float]] = []
     for kind, symbol, ts_event, ts_recv, v0, v1, v2, v3 in zip(*(column.tolist() for column in columns), strict=True):
+        if kind == Kind.TICKER:  # all of them are one array, the batch's last message
+            array.append((batch.names[symbol], ts_event, v0, v3, v0, v0, v2, v1))
+            continue
         if kind == Kind.TRADE:
             yield encode(
                 events.Trade(
@@ -160,3 +198,5 @@ def messages(batch: ColumnBatch) -> Iterator[bytes]:
             yield encode(events.Heartbeat(ts_recv=ts_recv, sequence=int(v0)))
         else:
             yield batch.payloads[int(v0)]
+    if array:
+        yield encode_event(events.Tickers(ts_recv=int(batch.ts_recv[-1]), rows=array))

@@ -38,7 +38,8 @@ def write_archive(folder: Path, *, symbols: int, seconds: int, per_second: int) 
     writer.start("bench")
     rows = 0
     for batch in batches(symbols=symbols, seconds=seconds, per_second=per_second):
-        for offset, recv, raw in zip(batch.offset.tolist(), batch.ts_recv.tolist(), messages(batch), strict=True):
+        first = np.unique(batch.offset, return_index=True)[1]
+        for offset, recv, raw in zip(batch.offset[first].tolist(), batch.ts_recv[first].tolist(), messages(batch), strict=True):
             writer.add(offset, raw, recv)
         rows += len(batch.kind)
     writer.finish()
