@@ -74,29 +74,37 @@ class KafkaPart(StatefulSourcePartition[Item, int]):
         self._poll_s = poll_s
         self._most = most
         self._consumer = consumer(bootstrap)
-        low, high = watermarks(self._consumer, partition)
-        self._next = low if resume is None else resume
+        self._next = 0 if resume is None else resume
         self._gap: tuple[int, int] | None = None
-        if resume is not None and resume > high:
+        self._out_of_range = False
+        try:
+            self._find(fresh=resume is None)
+        except BrokerError:
+            self._consumer.close()
+            raise
+
+    def _find(self, *, fresh: bool = False) -> None:
+        """Go on at the next offset, at the first one if `fresh`, or where the log now begins. Raises BrokerError beyond its end."""
+        low, high = watermarks(self._consumer, self._partition)
+        if fresh:
+            self._next = low
+        if self._next > high:
             raise BrokerError(
-                f"events.v1[{partition}]: the stored position {resume} lies beyond the log's end {high}: the broker forgot; "
+                f"events.v1[{self._partition}]: the stored position {self._next} lies beyond the log's end {high}: the broker forgot; "
                 "start afresh with `ember run desk --rebuild`"
             )
         if self._next < low:
-            self._lost(low)
-        self._assign()
-
-    def _assign(self) -> None:
+            self._gap = (self.snapshot(), low)
+            self._next = low
+        self._out_of_range = False
         self._consumer.assign([TopicPartition(EVENTS.name, self._partition, self._next)])
-
-    def _lost(self, low: int) -> None:
-        self._gap = (self._next, low)
-        self._next = low
 
     def next_batch(self) -> list[Item]:
         """What has come since the last poll, as one batch."""
         if self._stop.is_set():
             raise StopIteration
+        if self._out_of_range:
+            self._find()
         messages = self._consumer.consume(1, self._poll_s)
         if not messages:
             return []
@@ -114,8 +122,7 @@ class KafkaPart(StatefulSourcePartition[Item, int]):
                 if error is None:
                     good.append(m)
                 elif error.code() == KafkaError._AUTO_OFFSET_RESET:
-                    self._lost(watermarks(self._consumer, self._partition)[0])
-                    self._assign()
+                    self._out_of_range = True  # looked into at the next poll, when what came before it has been counted
                     break
                 elif error.code() != KafkaError._PARTITION_EOF and not error.retriable():
                     raise BrokerError(f"events.v1[{self._partition}]: {error.str()}") from KafkaException(error)
