@@ -98,18 +98,36 @@ def _close_minute(
 
 
 @kernel
+def _complete(
+    f: int, width: int, minute: Any, log_close: Any, minute_stamps: Any, closes: Any, minutes: int, change: Any
+) -> None:
+    """Fill unknown changes over `minutes` from the closes of whole minutes, so that history counts from the first second on."""
+    row = (minute - minutes) % MINUTES
+    if minute_stamps[row] != minute - minutes:
+        return
+    for s in range(width):
+        if np.isnan(change[f, s]):
+            change[f, s] = log_close[f, s] - closes[row, s]
+
+
+@kernel
 def walk(
-    first: int, until: int, width: int, ts_open: Any, log_close: Any, excluded: Any, minute_stamps: Any, closes: Any,
-    bucket_stamps: Any, highs: Any, lows: Any, highest: Any, lowest: Any, horizons: Any, rules: Any, raw: Any,
-    near: Any, span: Any,
+    first: int, until: int, width: int, ts_open: Any, log_close: Any, change_1m: Any, change_5m: Any, excluded: Any,
+    minute_stamps: Any, closes: Any, bucket_stamps: Any, highs: Any, lows: Any, highest: Any, lowest: Any, horizons: Any,
+    rules: Any, raw: Any, near: Any, span: Any,
 ) -> None:  # fmt: skip
-    """Rank frames [first, until) into raw, near, span (F, S). rules: least speed, near weight, near most, coins for a market."""
+    """Rank frames [first, until) into raw, near, span (F, S); complete their changes.
+
+    rules: least speed, near weight, near most, coins for a market.
+    """
     speed = np.empty(width, dtype=np.float64)
     known = np.empty(width, dtype=np.int64)
     own = np.empty(width, dtype=np.float64)
     for f in range(first, until):
         second = ts_open[f] // SECOND
         minute = second // 60
+        _complete(f, width, minute, log_close, minute_stamps, closes, 1, change_1m)
+        _complete(f, width, minute, log_close, minute_stamps, closes, 5, change_5m)
         for s in range(width):
             speed[s] = 0.0
             known[s] = 0
@@ -148,21 +166,6 @@ def walk(
             )
 
 
-@kernel
-def complete(
-    first: int, until: int, width: int, ts_open: Any, log_close: Any, minute_stamps: Any, closes: Any, minutes: int, change: Any
-) -> None:  # fmt: skip
-    """Fill unknown changes over `minutes` from the closes of whole minutes, so that history counts from the first second on."""
-    for f in range(first, until):
-        before = ts_open[f] // SECOND // 60 - minutes
-        row = before % MINUTES
-        if minute_stamps[row] != before:
-            continue
-        for s in range(width):
-            if np.isnan(change[f, s]):
-                change[f, s] = log_close[f, s] - closes[row, s]
-
-
 class Ranking:
     """The score over frames, with its state."""
 
@@ -188,10 +191,8 @@ class Ranking:
         """Rank frames [first, until); complete the changes that their windows do not know yet."""
         log_close = anomaly.log_close
         width = log_close.shape[1]
-        for minutes, change in ((1, anomaly.change_1m), (5, anomaly.change_5m)):
-            complete(first, until, width, ts_open, log_close, state.minute_stamps, state.closes, minutes, change)
         walk(
-            first, until, width, ts_open, log_close, excluded, state.minute_stamps, state.closes,
+            first, until, width, ts_open, log_close, anomaly.change_1m, anomaly.change_5m, excluded, state.minute_stamps, state.closes,
             state.bucket_stamps, state.highs, state.lows, state.highest, state.lowest, self._horizons, self._rules, raw,
             near, span,
         )  # fmt: skip
