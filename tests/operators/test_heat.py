@@ -55,7 +55,7 @@ def test_the_laws_hold_with_mentions_and_announcements_on_the_log() -> None:
         announcement(40.4, "C03"),
         announcement(50.0, "NOTYET"),
     ]
-    check_laws(chain, market_log(180, symbols=9, history_minutes=60, extra=extra), seed=5)
+    check_laws(chain, market_log(150, symbols=9, history_minutes=60, extra=extra), seed=5)
 
 
 def test_the_pumped_coin_leads_and_the_total_is_the_weighted_mean_of_its_scores() -> None:
