@@ -56,6 +56,7 @@ class Kline {
     this.nothing.textContent = data.texts.nothing;
     this.now.textContent = data.texts.now;
     this.paint();
+    this.fit();
     if (data.history) this.restart(data);
     else if (!this.joins(data)) return this.ask(data);
     else this.extend(data);
@@ -130,6 +131,11 @@ class Kline {
       this.chart.timeScale().applyOptions({ rightOffset: room });
       this.chart.timeScale().setVisibleLogicalRange({ from: bars.length - this.first(), to: bars.length + room });
     }
+  }
+
+  fit() { // a narrow legend takes several lines
+    const top = this.box.clientWidth < 520 ? 0.2 : 0.12;
+    if (top !== this.top) { this.top = top; this.chart.priceScale("right").applyOptions({ scaleMargins: { top, bottom: 0.26 } }); }
   }
 
   first() { return Math.max(30, Math.min(SHOWN_AT_FIRST, Math.floor(this.box.clientWidth / 7))); }

@@ -88,7 +88,9 @@ def health() -> None:
                 word("clock_skew"), f"{formats.number(body['clock_skew_ms'], 0)} ms", tip=word("clock_skew_tip")
             ),
             panel.item(
-                word("clean_cycles"), f"{body['clean_cycles']} / {body['needed_cycles']}", tip=word("clean_cycles_tip")
+                word("clean_cycles"),
+                f"{body['clean_cycles']} / {body['needed_cycles']}" if body["needed_cycles"] else formats.DASH,
+                tip=word("clean_cycles_tip"),
             ),
             panel.item(
                 word("state_since"),
@@ -97,7 +99,7 @@ def health() -> None:
             ),
         ]
         counters = [
-            panel.item(name.replace("_", " "), formats.compact(float(value)), tip=f"{value:,}")
+            panel.item(name.replace("_", " ").replace(".", " "), formats.compact(float(value)), tip=f"{value:,}")
             for name, value in sorted(body["counters"].items())
         ]
         blocks.append(panel.stats(items))
