@@ -89,6 +89,23 @@ class CandidateSnapshot(Fact, frozen=True, kw_only=True, tag="candidates"):
     weights: dict[str, float]
 
 
+class MarketMap(Fact, frozen=True, kw_only=True, tag="market_map"):
+    """Every coin that is looked at, twice a minute, as columns in no order: what a map of the whole market shows.
+
+    heat is 0..100; `change_*` are fractions; quote_volume_24h in quote currency; `group` names the correlation group, "" if none.
+    Unknown changes and volumes read 0.
+    """
+
+    symbols: list[str]
+    price: list[float]
+    heat: list[float]
+    change_5m: list[float]
+    change_24h: list[float]
+    quote_volume_24h: list[float]
+    stage: list[str]
+    group: list[str]
+
+
 class StageChanged(Fact, frozen=True, kw_only=True, tag="stage_changed"):
     """A coin moved through the pool's life cycle."""
 
@@ -362,6 +379,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", ta
 AnyFact: TypeAlias = (
     Bars
     | CandidateSnapshot
+    | MarketMap
     | StageChanged
     | Anomaly
     | DiscoveryAlarm

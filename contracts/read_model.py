@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
-SCHEMA_VERSION = 1  # a read model of another version is not written to; it is made anew from the topics
+SCHEMA_VERSION = 2  # a read model of another version is not written to; it is made anew from the topics
 
 metadata = MetaData()
 
@@ -57,6 +57,28 @@ candidates = Table(  # the newest snapshot, a row per coin
     Column("spread_bps", Float, nullable=True),
     Column("age_ms", BigInteger, nullable=False),
     Column("group", String(40), nullable=False),
+    # what each score adds to the heat: weight times score, in points
+    Column("volume_points", Float, nullable=False),
+    Column("momentum_points", Float, nullable=False),
+    Column("volatility_points", Float, nullable=False),
+    Column("liquidity_points", Float, nullable=False),
+    Column("social_points", Float, nullable=False),
+    Column("novelty_points", Float, nullable=False),
+)
+
+market_map = Table(  # the newest map of the whole market, a row per coin
+    "market_map",
+    metadata,
+    Column("market", String(40), primary_key=True),
+    Column("symbol", String(40), primary_key=True),
+    Column("ts_event", BigInteger, nullable=False),
+    Column("price", Float, nullable=False),
+    Column("heat", Float, nullable=False),
+    Column("change_5m", Float, nullable=False),
+    Column("change_24h", Float, nullable=False),
+    Column("quote_volume_24h", Float, nullable=False),
+    Column("stage", String(12), nullable=False),
+    Column("group", String(40), nullable=False),
 )
 
 snapshots = Table(  # one row per market: when the newest snapshot was made, weights, size of the universe
@@ -87,6 +109,30 @@ happenings = Table(  # anomalies, alarms, changes of stage: newest first
     Column("symbol", String(40), nullable=False, index=True),
     Column("ts_event", BigInteger, nullable=False, index=True),
     Column("kind", String(20), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+announcements = Table(  # what venues announced, from the log; `body` is the event's JSON
+    "announcements",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("market", String(40), nullable=False),
+    Column("ts_event", BigInteger, nullable=False, index=True),
+    Column("ts_recv", BigInteger, nullable=False),
+    Column("source", String(80), nullable=False),
+    Column("category", String(12), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+mentions = Table(  # who spoke of which coins, from the log; bounded in number as well as in age
+    "mentions",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("market", String(40), nullable=False),
+    Column("ts_event", BigInteger, nullable=False, index=True),
+    Column("ts_recv", BigInteger, nullable=False),
+    Column("source", String(80), nullable=False),
+    Column("kind", String(12), nullable=False),
     Column("body", LargeBinary, nullable=False),
 )
 

@@ -35,9 +35,14 @@ EVENTS = Topic(
 BARS = Topic(name="bar.v1", payload=facts.Bars, key="market", about="bars: closed ones of all symbols, forming ones in focus")
 CANDIDATES = Topic(
     name="candidate_snapshot.v1",
-    payload=facts.CandidateSnapshot | facts.StageChanged | facts.Anomaly | facts.DiscoveryAlarm | facts.ScoreBar,
+    payload=facts.CandidateSnapshot
+    | facts.MarketMap
+    | facts.StageChanged
+    | facts.Anomaly
+    | facts.DiscoveryAlarm
+    | facts.ScoreBar,
     key="market",
-    about="pool and ranking each second, changes of stage, anomalies, alarms",
+    about="pool and ranking each second, the whole market twice a minute, changes of stage, anomalies, alarms",
 )
 WATCHLIST = Topic(name="watchlist.v1", payload=facts.Watchlist, key="market", about="symbols to stream in detail")
 SIGNALS = Topic(name="signal_snapshot.v1", payload=facts.Signal, key="symbol", about="every evaluated coin and why (not)")
@@ -72,6 +77,7 @@ TOPICS: dict[str, Topic] = {
 TOPIC_OF: dict[type, Topic] = {
     facts.Bars: BARS,
     facts.CandidateSnapshot: CANDIDATES,
+    facts.MarketMap: CANDIDATES,
     facts.StageChanged: CANDIDATES,
     facts.Anomaly: CANDIDATES,
     facts.DiscoveryAlarm: CANDIDATES,

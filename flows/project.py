@@ -2,7 +2,8 @@
 
     facts topics ─ decode ─ gather ─ one transaction (rows and positions) ─► read model ─► cockpit
 
-Of the log itself only the venue's history is shown (`Klines`), so that charts begin before the desk did.
+Of the log itself only the venue's history (`Klines`), so that charts begin before the desk did, its announcements and
+the mentions of coins are shown.
 
 It is a plain loop and no dataflow: its only state is the position, and that is exact only when it is written in the
 very transaction of the rows it stands for. Killed at any point it goes on where the last transaction ended.
@@ -22,7 +23,7 @@ import structlog
 from confluent_kafka import Message
 
 from contracts import facts
-from contracts.events import Klines, decode_event
+from contracts.events import Announcement, Klines, Mention, decode_event
 from contracts.facts import decode_fact
 from contracts.settings import Settings
 from contracts.topics import EVENTS, TOPICS, WATCHLIST
@@ -35,7 +36,7 @@ MOST = 2000  # messages in one transaction
 STATUS_S = 1.0
 PRUNE_S = 30.0
 TOPICS_READ = sorted(set(TOPICS) - {WATCHLIST.name})
-HISTORY = b'{"type":"klines"'  # how an event with history begins: the rest of the log is passed over undecoded
+SHOWN = (b'{"type":"klines"', b'{"type":"announcement"', b'{"type":"mention"')  # the rest of the log is passed over undecoded
 
 log = structlog.get_logger("project")
 
@@ -117,8 +118,8 @@ class Projector:
         raw = message.value()
         body = raw.encode() if isinstance(raw, str) else raw or b""
         if message.topic() == EVENTS.name:
-            if body.startswith(HISTORY):
-                self._take_history(batch, message, body)
+            if body.startswith(SHOWN):
+                self._take_event(batch, message, body)
             return
         try:
             fact = decode_fact(body)
@@ -129,14 +130,19 @@ class Projector:
             return
         batch.take(fact, body)
 
-    def _take_history(self, batch: Gathered, message: Message, body: bytes) -> None:
+    def _take_event(self, batch: Gathered, message: Message, body: bytes) -> None:
         key = message.key()
         try:
             event = decode_event(body)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return  # the desk reads the same message and says so
+        market = key.decode() if isinstance(key, bytes) else str(key)
         if isinstance(event, Klines) and event.closed:
-            batch.take_history(key.decode() if isinstance(key, bytes) else str(key), event)
+            batch.take_history(market, event)
+        elif isinstance(event, Announcement):
+            batch.take_announcement(market, event, body)
+        elif isinstance(event, Mention):
+            batch.take_mention(market, event, body)
 
     def _say_lost(self, batch: Gathered, lost: Lost) -> None:
         count = lost.end - lost.first

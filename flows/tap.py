@@ -120,6 +120,10 @@ def _candidates(f: facts.CandidateSnapshot) -> tuple[str, str]:
     return f"{len(f.symbols)} of {f.universe} coins: {some(hottest)}", PLAIN
 
 
+def _map(f: facts.MarketMap) -> tuple[str, str]:
+    return f"heat and changes of {len(f.symbols)} coins", QUIET
+
+
 def _stage(f: facts.StageChanged) -> tuple[str, str]:
     colour = LOUD if f.stage == "hot" else PLAIN
     return f"{f.previous} -> {f.stage} at heat {f.heat:.0f} {because([f.reason])}", colour
@@ -231,6 +235,7 @@ _WORDS: dict[type, Callable[[Any], tuple[str, str]]] = {
     events.WatchSymbol: lambda e: (f"{e.author} watches for {e.seconds} s", PLAIN),
     facts.Bars: _bars,
     facts.CandidateSnapshot: _candidates,
+    facts.MarketMap: _map,
     facts.StageChanged: _stage,
     facts.Anomaly: _anomaly,
     facts.DiscoveryAlarm: _alarm,

@@ -21,6 +21,8 @@ from operators.universe import base_of, is_excluded
 RANK = 5
 REMEMBERED: Final = 10_000
 """Entries kept of each kind."""
+MAP_S: Final = 30
+"""Seconds between two maps of the market: a map of many coins is looked at calmly, and each is as large as ten rankings."""
 DIMENSIONS = ("volume", "momentum", "volatility", "liquidity", "social", "novelty")
 
 
@@ -54,7 +56,7 @@ class Heat:
     | novelty | 100 halving every `age_half_d` days since the listing; a fresh announcement reads 100 and fades over `announced_h` |
 
     The total is the weighted mean. Coins that the filters failed come after those that passed. step adds `heat`, a
-    `CandidateSnapshot` each second and a `StageChanged` for each move of the pool.
+    `CandidateSnapshot` each second, a `MarketMap` every 30 seconds, and a `StageChanged` for each move of the pool.
     """
 
     name = "heat"
@@ -128,6 +130,8 @@ class Heat:
             _moved(piece, f, s, before, after, trigger)
         for f in range(count):
             self._snapshot(piece, f, shares[f], int(universe[f]))
+            if (int(frames.ts_open[f]) // SECOND + 1) % MAP_S == 0:
+                self._map(piece, f)
 
     def _hear(self, state: HeatState, event: Announcement | Instruments | Mention) -> None:
         if isinstance(event, Mention):
@@ -203,6 +207,36 @@ class Heat:
                 stage_since=pool.since[f, ids].tolist(),
                 group=[groups[f][s] for s in numbers] if groups is not None else [""] * len(numbers), universe=universe,
                 weights=weights,
+            ),
+        )  # fmt: skip
+
+    def _map(self, piece: Slice, f: int) -> None:
+        frames, pool, heat, anomaly = piece.frames, piece.pool, piece.heat, piece.anomaly
+        assert frames is not None
+        assert pool is not None
+        assert heat is not None
+        assert anomaly is not None
+        ids = np.flatnonzero(~np.isnan(pool.span[f]) & (self._coins.excluded[: pool.span.shape[1]] == 0)).astype(np.int32)
+        if not len(ids):
+            return
+        numbers = ids.tolist()
+        end = int(frames.ts_open[f]) + SECOND
+        columns = np.empty((walking.SCORES + len(walking.COLUMNS), len(numbers)))
+        walking.gather(
+            f, ids, heat.scores, heat.total, pool.raw, frames.close, anomaly.change_1m, anomaly.change_5m, frames.open_24h,
+            frames.quote_volume_24h, frames.bid, frames.ask, columns,
+        )  # fmt: skip
+        total, _, price, _, five, day, traded, _ = columns[walking.SCORES :].tolist()
+        key = f"{piece.market}-map-{end // SECOND}"
+        piece.add(
+            int(frames.row[f]),
+            RANK,
+            facts.MarketMap(
+                id=key, trace_id=key, market=piece.market, partition=piece.partition, offset=int(frames.offset[f]),
+                ts_event=end, settings_hash=piece.settings_hash, model_hash=piece.model_hash,
+                symbols=[piece.symbols[s] for s in numbers], price=price, heat=total, change_5m=five, change_24h=day,
+                quote_volume_24h=traded, stage=[STAGE_NAMES[k] for k in pool.stage[f, ids].tolist()],
+                group=[piece.groups[f][s] for s in numbers] if piece.groups is not None else [""] * len(numbers),
             ),
         )  # fmt: skip
 

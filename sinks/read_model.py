@@ -29,14 +29,17 @@ from contracts import facts
 from contracts import read_model as model
 from contracts.errors import StateError
 from sinks.database import open_engine
-from sinks.read_model_rows import Gathered, Row, candidate_rows, clip, merge_order, snapshot_row
+from sinks.read_model_rows import Gathered, Row, candidate_rows, clip, map_rows, merge_order, snapshot_row
 from sinks.upserts import Condition, insert_new, upsert
 
+MOST_TOLD = 5_000  # announcements and mentions kept per market: a talkative feed does not fill the disk within `keep_days`
 CHUNK = 500  # keys in one IN (...), rows in one deletion step of a few milliseconds
 PRUNED = {
     model.bars: "ts_open",
     model.heat_history: "ts_event",
     model.happenings: "ts_event",
+    model.announcements: "ts_event",
+    model.mentions: "ts_event",
     model.decisions: "ts_event",
     model.order_events: "ts_event",
     model.fills: "ts_event",
@@ -160,6 +163,10 @@ class ReadModel:
         rows = self._put(connection, model.bars, self._numbered(batch.bars.values()))
         for snapshot in batch.snapshots.values():
             rows += self._snapshot(connection, snapshot)
+        for market_map in batch.maps.values():
+            rows += self._market_map(connection, market_map)
+        rows += self._put(connection, model.announcements, list(batch.announcements.values()))
+        rows += self._put(connection, model.mentions, list(batch.mentions.values()))
         rows += self._put(connection, model.heat_history, list(batch.heat.values()))
         rows += self._put(connection, model.happenings, list(batch.happenings.values()))
         rows += self._put(connection, model.signals, list(batch.signals.values()))
@@ -204,6 +211,15 @@ class ReadModel:
                 connection.execute(delete(table).where(table.c.market == fact.market, table.c.symbol == name))
         self._put(connection, model.snapshots, [snapshot_row(fact)])
         return len(rows) + 1
+
+    def _market_map(self, connection: Connection, fact: facts.MarketMap) -> int:
+        table = model.market_map
+        of_market = table.c.market == fact.market
+        stored = connection.execute(select(func.max(table.c.ts_event)).where(of_market)).scalar()
+        if stored is not None and stored > fact.ts_event:
+            return 0
+        connection.execute(delete(table).where(of_market))
+        return self._put(connection, table, map_rows(fact))
 
     def _orders(self, connection: Connection, batch: Gathered) -> int:
         table, fills = model.orders, model.fills
@@ -266,6 +282,12 @@ class ReadModel:
             for market, ts_event in newest.items():
                 old = select(row_id).where(table.c.market == market, table.c[column] < ts_event - keep)
                 deleted += self._delete(table, old, steps)
+        for table in (model.announcements, model.mentions):
+            for market in newest:
+                kept = select(table.c.ts_event).where(table.c.market == market).order_by(table.c.ts_event.desc())
+                last = kept.offset(MOST_TOLD - 1).limit(1).scalar_subquery()
+                old = select(row_id).where(table.c.market == market, table.c.ts_event < last)
+                deleted += self._delete(table, old, steps)
         return deleted
 
     def _delete(self, table: Table, old: Select[Any], steps: int) -> int:
@@ -306,6 +328,7 @@ _WHEN: dict[Any, Condition | None] = {
     model.bars: _bars_change,
     model.candidates: None,
     model.snapshots: None,
+    model.market_map: None,
     model.signals: lambda old, new: new.ts_event >= old.ts_event,
     model.orders: None,  # merged with the stored row before it is written
     model.positions: lambda old, new: (
@@ -317,4 +340,13 @@ _WHEN: dict[Any, Condition | None] = {
     model.dead_letters: None,
     model.offsets: None,
 }
-_ONCE = (model.heat_history, model.happenings, model.decisions, model.order_events, model.fills, model.alerts)
+_ONCE = (
+    model.heat_history,
+    model.announcements,
+    model.mentions,
+    model.happenings,
+    model.decisions,
+    model.order_events,
+    model.fills,
+    model.alerts,
+)

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from contracts import facts
-from contracts.events import Klines
+from contracts.events import Announcement, Klines, Mention
 from contracts.facts import AnyFact
 
 Row: TypeAlias = dict[str, Any]
@@ -34,6 +34,9 @@ class Gathered:
         self.bars: dict[tuple[str, str, str, int], Row] = {}
         self.snapshots: dict[str, facts.CandidateSnapshot] = {}
         self.heat: dict[tuple[str, str, int], Row] = {}
+        self.maps: dict[str, facts.MarketMap] = {}
+        self.announcements: dict[str, Row] = {}
+        self.mentions: dict[str, Row] = {}
         self.happenings: dict[str, Row] = {}
         self.signals: dict[tuple[str, str, str], Row] = {}
         self.decisions: dict[str, Row] = {}
@@ -87,6 +90,21 @@ class Gathered:
                     "market": market, "symbol": event.symbol, "interval": event.interval, "ts_open": ts_open, "closed": True,
                     "open": o, "high": h, "low": low, "close": c, "volume": volume, "quote_volume": quote_volume, "trades": trades,
                 }  # fmt: skip
+
+    def take_announcement(self, market: str, event: Announcement, body: bytes) -> None:
+        """Add what a venue announced; told twice it stays one row."""
+        key = key64(f"{event.source}:{event.announcement_id}")
+        self.announcements.setdefault(key, _told(key, market, event, body) | {"category": event.category})
+
+    def take_mention(self, market: str, event: Mention, body: bytes) -> None:
+        """Add that somebody spoke of coins; told twice it stays one row."""
+        key = key64(f"{event.source}:{event.mention_id}")
+        self.mentions.setdefault(key, _told(key, market, event, body) | {"kind": event.kind})
+
+    def _map(self, fact: facts.MarketMap, _: bytes) -> None:
+        newest = self.maps.get(fact.market)
+        if newest is None or fact.ts_event >= newest.ts_event:
+            self.maps[fact.market] = fact
 
     def _snapshot(self, fact: facts.CandidateSnapshot, _: bytes) -> None:
         newest = self.snapshots.get(fact.market)
@@ -239,6 +257,7 @@ class Gathered:
 _TAKERS: dict[type, Callable[[Gathered, Any, bytes], None]] = {
     facts.Bars: Gathered._bars,
     facts.CandidateSnapshot: Gathered._snapshot,
+    facts.MarketMap: Gathered._map,
     facts.StageChanged: Gathered._happening,
     facts.Anomaly: Gathered._happening,
     facts.DiscoveryAlarm: Gathered._happening,
@@ -256,7 +275,7 @@ _TAKERS: dict[type, Callable[[Gathered, Any, bytes], None]] = {
 
 
 def candidate_rows(fact: facts.CandidateSnapshot) -> list[Row]:
-    """A row per coin of a snapshot."""
+    """A row per coin of a snapshot, with what each score adds to its heat."""
     names = (
         "symbol", "rank", "heat", *(f"{name}_score" for name in SCORES), "score", "stage", "stage_since", "passed",
         "failed", "price",
@@ -267,7 +286,20 @@ def candidate_rows(fact: facts.CandidateSnapshot) -> list[Row]:
     rows: list[Row] = [shared | dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
     for row in rows:
         row["failed"], row["group"] = clip(row["failed"], 40), clip(row["group"], 40)
+        for name in SCORES:
+            row[f"{name}_points"] = fact.weights.get(name, 0.0) * row[f"{name}_score"]
     return rows
+
+
+def map_rows(fact: facts.MarketMap) -> list[Row]:
+    """A row per coin of a map of the market."""
+    names = ("price", "heat", "change_5m", "change_24h", "quote_volume_24h", "stage")
+    shared = {"market": fact.market, "ts_event": fact.ts_event}
+    columns = [getattr(fact, name) for name in names]
+    return [
+        shared | {"symbol": symbol, "group": clip(group, 40)} | dict(zip(names, values, strict=True))
+        for symbol, group, *values in zip(fact.symbols, fact.group, *columns, strict=True)
+    ]
 
 
 def snapshot_row(fact: facts.CandidateSnapshot) -> Row:
@@ -306,6 +338,13 @@ def _order(fact: facts.OrderAttempt | facts.OrderResult, status: str, reason: st
         "order_type": "", "purpose": clip(fact.purpose, 24), "status": status, "quantity": float(fact.quantity),
         "price": None,
         "filled_quantity": 0.0, "average_price": None, "reason": clip(reason, 80),
+    }  # fmt: skip
+
+
+def _told(key: str, market: str, event: Announcement | Mention, body: bytes) -> Row:
+    return {
+        "id": key, "market": market, "ts_event": event.ts_event, "ts_recv": event.ts_recv,
+        "source": clip(event.source, 80), "body": body,
     }  # fmt: skip
 
 

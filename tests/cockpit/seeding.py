@@ -21,9 +21,11 @@ from sqlalchemy.dialects.sqlite import insert
 
 from contracts import facts
 from contracts import read_model as model
+from contracts.events import Announcement, Mention, encode_event
 from contracts.reasons import Reason
 
 State: TypeAlias = Literal["tradeable", "degraded", "blocked"]
+Category: TypeAlias = Literal["listing", "delisting", "other"]
 Severity: TypeAlias = Literal["info", "warning", "critical"]
 
 NANOS = 1_000_000_000
@@ -48,6 +50,21 @@ VOTES = {
 }  # fmt: skip
 FILTERS = ("min_volume", "spread")
 WEIGHTS = {"volume": 0.25, "momentum": 0.25, "volatility": 0.2, "liquidity": 0.1, "social": 0.1, "novelty": 0.1}
+GROUPS = {1: "PEPE", 3: "SOL", 5: "BTC"}
+MAPPED = 220
+LIFE = (("new", "ADMIT"), ("watching", "CONFIRM"), ("hot", "IGNITE"), ("cooling", "COOL"), ("out", "FADE"))
+ANNOUNCED: tuple[tuple[str, Category, str, list[str]], ...] = (
+    ("binance.cms", "listing", "Binance Will List Tokocrypto (TKO) with Seed Tag Applied", ["TKO"]),
+    ("exchangeInfo", "listing", "TKOUSDT appeared among the instruments (TRADING)", ["TKO"]),
+    ("binance.cms", "delisting", "Binance Will Delist FTM and MKR Margin Pairs on 2026-11-24", ["FTM", "MKR"]),
+    ("binance.cms", "other", "Notice of Removal of Spot Trading Pairs and an Upgrade of the Matching Engine", []),
+)
+SAID = (
+    ("x", "ana_on_chain", 182_000, "$SOL breaking out of the range, volume is real this time", ["SOL"], 0.71),
+    ("square", "kettle", 420, "Sold all my PEPE, this is going to zero", ["PEPE"], -0.64),
+    ("chain", "whale-alert", 0, "41,000,000 ARB moved from an unknown wallet to Binance", ["ARB"], None),
+    ("x", "sats", 12_400, "WIF and BONK again? same story as in March", ["WIF", "BONK"], 0.05),
+)
 HISTORY_MINUTES = 600
 INTERVALS = (("1m", 1), ("5m", 5), ("15m", 15))
 
@@ -90,6 +107,8 @@ class Seeding:
             self._failed(connection, SYMBOLS[13])
             for i in range(24):
                 self._happening(connection, self.now - (i * 47 + 5) * NANOS, i)
+            self._lives(connection)
+            self._told(connection)
             self._alerts(connection)
             self._commands(connection)
             self._dead_letters(connection)
@@ -101,6 +120,7 @@ class Seeding:
         with self.engine.begin() as connection:
             self._move()
             self._candidates(connection)
+            self._market_map(connection)
             for symbol in SYMBOLS[:12]:
                 self._forming_bar(connection, symbol)
             for symbol in SYMBOLS:
@@ -130,20 +150,24 @@ class Seeding:
             heat = self.heat[symbol]
             i = SYMBOLS.index(symbol)
             passed = i not in (5, 16)
+            scores = {
+                "volume": min(100.0, heat * 1.12), "momentum": min(100.0, heat * (1.05 if i % 2 else 0.8)),
+                "volatility": min(100.0, heat * 0.9), "liquidity": 35.0 + (i * 13) % 60, "social": (i * 29) % 80 * 1.0,
+                "novelty": (i * 17) % 95 * 1.0,
+            }  # fmt: skip
             put(
                 connection,
                 model.candidates,
                 {
+                    **{f"{name}_score": score for name, score in scores.items()},
+                    **{f"{name}_points": WEIGHTS[name] * score for name, score in scores.items()},
                     "market": MARKET, "symbol": symbol, "ts_event": self.now, "rank": rank, "heat": heat,
-                    "volume_score": min(100.0, heat * 1.12), "momentum_score": min(100.0, heat * (1.05 if i % 2 else 0.8)),
-                    "volatility_score": min(100.0, heat * 0.9), "liquidity_score": 35.0 + (i * 13) % 60,
-                    "social_score": (i * 29) % 80 * 1.0, "novelty_score": (i * 17) % 95 * 1.0, "score": heat / 20.0,
-                    "stage": "hot" if heat > 70 else "watching" if heat > 45 else "cooling" if heat > 20 else "new",
+                    "score": heat / 20.0, "stage": "hot" if heat > 70 else "watching" if heat > 45 else "cooling" if heat > 20 else "new",
                     "stage_since": self.now - (i * 61 + 30) * NANOS, "passed": passed,
                     "failed": "" if passed else FILTERS[i % 2], "price": self.prices[symbol],
                     "change_1m": (heat - 40) / 9000.0, "change_5m": (heat - 38) / 1900.0, "change_24h": math.sin(i) * 0.18,
                     "quote_volume_24h": 2.1e9 / (i + 1) ** 1.4, "spread_bps": None if i % 9 == 8 else 1.2 + (i * 7 % 31),
-                    "age_ms": 220 + (i * 331) % 2600, "group": "meme" if i % 4 == 1 else "",
+                    "age_ms": 220 + (i * 331) % 2600, "group": GROUPS.get(i % 8, ""),
                 },
             )  # fmt: skip
         put(
@@ -151,6 +175,51 @@ class Seeding:
             model.snapshots,
             {"market": MARKET, "ts_event": self.now, "universe": 312, "weights": facts_json(WEIGHTS).decode()},
         )
+
+    def _market_map(self, connection: Connection) -> None:
+        for i in range(MAPPED):
+            symbol = SYMBOLS[i] if i < len(SYMBOLS) else f"C{i:03d}USDT"
+            ranked = i < len(SYMBOLS)
+            heat = self.heat[symbol] if ranked else 30.0 * abs(math.sin(i))
+            row = {
+                "market": MARKET, "symbol": symbol, "ts_event": self.now, "price": self.prices.get(symbol, 1.0 + i),
+                "heat": heat, "change_5m": (heat - 38) / 1900.0 if ranked else 0.012 * math.sin(i * 1.7),
+                "change_24h": math.sin(i) * 0.18, "quote_volume_24h": 2.1e9 / (i + 1) ** 1.4 if ranked else 9e6 / (1 + i % 37),
+                "stage": "hot" if heat > 70 else "out", "group": GROUPS.get(i % 8, "") if i < 60 else "",
+            }  # fmt: skip
+            put(connection, model.market_map, row)
+
+    def _lives(self, connection: Connection) -> None:
+        """Coins that walk through the pool's life cycle in the newest hour."""
+        for i, symbol in enumerate(SYMBOLS[:16]):
+            at = self.now - (3300 - 170 * i) * NANOS
+            previous = "out"
+            for step, (stage, code) in enumerate(LIFE[: 2 + i % 5]):
+                fact = facts.StageChanged(
+                    **(self._common(f"stage:{symbol}:{step}") | {"ts_event": at}), symbol=symbol, stage=stage,
+                    previous=previous, reason=Reason(code, {"score": -1.81, "threshold": -2.3}), heat=40.0 + 8 * step,
+                )  # fmt: skip
+                row = {"id": fact.id, "market": MARKET, "symbol": symbol, "ts_event": at, "kind": "stage"}
+                put(connection, model.happenings, {**row, "body": facts.encode_fact(fact)})
+                previous, at = stage, at + (70 + 60 * (i % 4) + 110 * step) * NANOS
+
+    def _told(self, connection: Connection) -> None:
+        """What was announced and said."""
+        for i, (source, category, title, coins) in enumerate(ANNOUNCED):
+            at = self.now - (1500 + 2400 * i) * NANOS
+            announced = Announcement(
+                ts_recv=at, source=source, announcement_id=str(i), title=title, category=category, symbols=coins, ts_event=at
+            )
+            row = {"id": f"a{i}", "market": MARKET, "ts_event": at, "ts_recv": at, "source": source, "category": category}
+            put(connection, model.announcements, {**row, "body": encode_event(announced)})
+        for i, (source, author, followers, text, coins, tone) in enumerate(SAID):
+            at = self.now - (40 + 95 * i) * NANOS
+            said = Mention(
+                ts_recv=at, source=source, mention_id=str(i), author=author, followers=followers, text=text, symbols=coins,
+                sentiment=tone, kind="transfer" if source == "chain" else "post", ts_event=at,
+            )  # fmt: skip
+            row = {"id": f"m{i}", "market": MARKET, "ts_event": at, "ts_recv": at, "source": source, "kind": said.kind}
+            put(connection, model.mentions, {**row, "body": encode_event(said)})
 
     def _heat_point(self, symbol: str, at: int) -> dict[str, Any]:
         wave = 12 * math.sin(at / NANOS / 120 + SYMBOLS.index(symbol))

@@ -257,3 +257,16 @@ def test_the_venues_history_becomes_closed_bars_and_the_rest_of_the_log_is_passe
     }
     assert [bar["ts_open"] for bar in bars] == [row[0] for row in rows if row[0] >= now - 480 * minute]
     assert tables(settings)[model.alerts.name] == []
+
+
+def test_announcements_and_mentions_on_the_log_are_shown(embedded_broker: EmbeddedBroker, var: Path):
+    settings = settings_of(embedded_broker, var)
+    producer = CheckedProducer(settings.broker)
+    for event in (make.announcement("AAA"), make.mention("1"), make.mention("1"), make.mention("2")):
+        producer.send(EVENTS.name, b"binance.spot", events.encode_event(event))
+    producer.send(EVENTS.name, b"binance.spot", b'{"type":"mention","symbols":7}')
+    producer.close()
+    project(settings)
+    rows = tables(settings)
+    assert [(row["market"], row["category"]) for row in rows["announcements"]] == [("binance.spot", "listing")]
+    assert [events.decode_event(row["body"]) for row in rows["mentions"]] == [make.mention("1"), make.mention("2")]

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from contracts import facts
+from contracts.events import Announcement, Mention
 
 START = 1_786_000_020_000_000_000
 SECOND = 1_000_000_000
@@ -42,6 +43,31 @@ def snapshot(second: int, heats: dict[str, float], *, stage: str = "hot") -> fac
         change_5m=[0.02] * size, change_24h=[0.1] * size, quote_volume_24h=[1e6] * size, spread_bps=[None] * size,
         age_ms=[5] * size,
         stage_since=[START] * size, group=[""] * size, universe=size, weights={"volume": 1.0},
+    )  # fmt: skip
+
+
+def market_map(second: int, heats: dict[str, float]) -> facts.MarketMap:
+    size = len(heats)
+    return facts.MarketMap(
+        **_shared("map", str(second), second, second), symbols=list(heats), heat=list(heats.values()),
+        price=[1.5] * size, change_5m=[0.02] * size, change_24h=[0.1] * size, quote_volume_24h=[1e6] * size,
+        stage=["out"] * size, group=["BTC"] * size,
+    )  # fmt: skip
+
+
+def announcement(name: str, second: float = 0, source: str = "binance.cms") -> Announcement:
+    at = START + int(second * SECOND)
+    return Announcement(
+        ts_recv=at + SECOND, source=source, announcement_id=name, title=f"Binance Will List {name} ({name})",
+        category="listing", symbols=[name], ts_event=at,
+    )  # fmt: skip
+
+
+def mention(name: str, second: float = 0) -> Mention:
+    at = START + int(second * SECOND)
+    return Mention(
+        ts_recv=at, source="x", mention_id=name, author="ana", followers=12_000, text="$AAA", symbols=["AAA"],
+        sentiment=0.5, ts_event=at,
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,10 +12,11 @@ from sqlalchemy import select
 from contracts import facts
 from contracts import read_model as model
 from contracts.errors import SettingsError, StateError
+from contracts.events import Announcement, Mention, decode_event, encode_event
 from contracts.facts import encode_fact
 from sinks.database import open_engine
 from sinks.read_model import ReadModel
-from sinks.read_model_rows import Gathered, merge_order
+from sinks.read_model_rows import SCORES, Gathered, merge_order
 from tests.sinks import facts_builders as make
 
 DAY = 86_400
@@ -91,6 +93,67 @@ def test_candidates_are_exactly_the_newest_snapshot(db: Written):
     db(make.snapshot(1, {"AAAUSDT": 50.0}))
     assert {row["symbol"] for row in db.all(model.candidates)} == {"BBBUSDT", "CCCUSDT"}
     assert db.one(model.snapshots)["universe"] == 2
+
+
+def test_points_say_what_each_score_adds_to_the_heat(db: Written):
+    fact = msgspec.structs.replace(
+        make.snapshot(1, {"AAAUSDT": 80.0}),
+        volume_score=[40.0],
+        novelty_score=[10.0],
+        weights={"volume": 0.25, "momentum": 0.5, "volatility": 0.2, "novelty": 0.05},
+    )
+    db(fact)
+    row = db.one(model.candidates)
+    points = {name: row[f"{name}_points"] for name in SCORES}
+    assert points == {
+        "volume": 10.0, "momentum": 40.0, "volatility": 16.0, "liquidity": 0.0, "social": 0.0, "novelty": 0.5,
+    }  # fmt: skip
+
+
+def test_the_map_of_the_market_is_exactly_the_newest_one(db: Written):
+    db(make.market_map(30, {"AAAUSDT": 50.0, "BBBUSDT": 40.0}))
+    db(make.market_map(60, {"BBBUSDT": 60.0, "CCCUSDT": 30.0}))
+    db(make.market_map(30, {"AAAUSDT": 50.0}))
+    assert {row["symbol"]: row["heat"] for row in db.all(model.market_map)} == {"BBBUSDT": 60.0, "CCCUSDT": 30.0}
+    db(make.market_map(60, {"CCCUSDT": 30.0}))
+    assert db.one(model.market_map)["group"] == "BTC"
+
+
+def heard(told: list[Announcement | Mention]) -> Gathered:
+    rows = Gathered()
+    for event in told:
+        if isinstance(event, Announcement):
+            rows.take_announcement(make.MARKET, event, encode_event(event))
+        else:
+            rows.take_mention(make.MARKET, event, encode_event(event))
+    return rows
+
+
+def test_an_announcement_or_mention_told_twice_is_one_row(db: Written):
+    batch = heard([make.announcement("AAA"), make.announcement("AAA"), make.mention("1"), make.mention("1")])
+    for _ in range(2):
+        moved = {("events.v1", 0): db.at.get(("events.v1", 0), 0) + 1}
+        db.model.write(batch, moved, db.at)
+        db.at |= moved
+    assert decode_event(db.one(model.announcements)["body"]) == make.announcement("AAA")
+    assert db.one(model.mentions)["source"] == "x"
+
+
+def test_announcements_of_two_sources_are_two_rows(db: Written):
+    batch = heard([make.announcement("AAA"), make.announcement("AAA", source="exchangeInfo")])
+    db.model.write(batch, {("events.v1", 0): 1}, {})
+    assert len(db.all(model.announcements)) == 2
+
+
+def test_mentions_are_pruned_by_number_as_well_as_by_age(db: Written, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("sinks.read_model.MOST_TOLD", 3)
+    told: list[Announcement | Mention] = [make.mention(f"m{n}", 2 * DAY + n) for n in range(6)]
+    db.model.write(heard([make.announcement("OLD"), *told]), {("events.v1", 0): 1}, {})
+    db.at |= {("events.v1", 0): 1}
+    db(make.engine(2 * DAY))
+    assert db.model.prune(1.0) == 4
+    assert [row["id"] for row in db.all(model.mentions)] == ["x:m3", "x:m4", "x:m5"]
+    assert db.all(model.announcements) == []
 
 
 def test_same_snapshot_second_with_fewer_coins_removes_the_others(db: Written):
@@ -244,7 +307,7 @@ def test_many_rows_are_pruned_in_steps(db: Written):
 def test_other_versions_are_refused_with_the_way_out(db: Written, url: str):
     with db.model._engine.begin() as connection:
         connection.execute(model.meta.update().values(value="99"))
-    with pytest.raises(StateError, match=r"version 99, expected 1; delete it or name another"):
+    with pytest.raises(StateError, match=r"version 99, expected 2; delete it or name another"):
         ReadModel(url)
 
 
