@@ -105,9 +105,9 @@ def _wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path) -> Non
     pytest.fail(f"the cockpit did not come up: {log.read_text()}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium without a window."""
+    """Chromium without a window. Closed after each module: while it is open its event loop runs, and no async test could."""
     if not Path(CHROMIUM).exists():
         reason = f"{CHROMIUM} not found; EMBERLINE_CHROMIUM names the browser"
         if os.environ.get("CI", "").lower() in ("1", "true", "yes"):
