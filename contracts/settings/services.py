@@ -124,6 +124,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Where processes keep what they must remember, and how often they write it down."""
 
     folder: str = "var"
-    epoch_s: float = 2.0  # a snapshot of all state per epoch; the desk repeats at most this much after a crash
+    # A snapshot of all state per epoch: 14 MB and 17 ms for 500 coins. After a crash the desk repeats at most this much.
+    epoch_s: float = 10.0
     poll_ms: int = 5
     poll_messages: int = 5000
