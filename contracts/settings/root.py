@@ -141,6 +141,10 @@ def parse_settings(raw: Any, where: str) -> Settings:
     markets_raw = raw.get("markets", DEFAULT_MARKETS)
     if not isinstance(markets_raw, dict):
         raise SettingsError(f"{where}: `markets`: expected a table, was {type(markets_raw).__name__}")
+    if not markets_raw:
+        raise SettingsError(
+            f"{where}: `markets`: expected at least one market, such as `binance.spot: {{partition: 0}}`, was none"
+        )
     _convert(shared, DeskSettings, where, "")
     markets = {name: _market(name, own, shared, where) for name, own in markets_raw.items()}
     partitions = [market.partition for market in markets.values()]
@@ -151,8 +155,10 @@ def parse_settings(raw: Any, where: str) -> Settings:
     return msgspec.structs.replace(settings, markets=markets)
 
 
-def _market(name: str, own: Any, shared: dict[str, Any], where: str) -> MarketSettings:
+def _market(name: Any, own: Any, shared: dict[str, Any], where: str) -> MarketSettings:
     path = f"markets.{name}"
+    if not isinstance(name, str) or not name:
+        raise SettingsError(f"{where}: `{path}`: expected a name of a market, was {name!r}; quote it")
     if not isinstance(own, dict):
         raise SettingsError(f"{where}: `{path}`: expected a table, was {type(own).__name__}")
     rest = {key: value for key, value in own.items() if key not in {"partition", "symbols"}}
@@ -160,6 +166,9 @@ def _market(name: str, own: Any, shared: dict[str, Any], where: str) -> MarketSe
     symbols_raw = own.get("symbols", {})
     if not isinstance(symbols_raw, dict):
         raise SettingsError(f"{where}: `{path}.symbols`: expected a table, was {type(symbols_raw).__name__}")
+    unnamed = next((symbol for symbol in symbols_raw if not isinstance(symbol, str) or not symbol), None)
+    if unnamed is not None:
+        raise SettingsError(f"{where}: `{path}.symbols`: expected names of symbols, was {unnamed!r}; quote it")
     base = {key: desk_raw[key] for key in SYMBOL_SECTIONS if key in desk_raw}
     symbols = {
         symbol: _convert(_merge(base, table), SymbolSettings, where, f"{path}.symbols.{symbol}")

@@ -64,6 +64,25 @@ def test_a_wrong_key_is_refused_with_its_path(raw: object, place: str) -> None:
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("raw", "place"),
+    [
+        ({"markets": {}}, r"`markets`: expected at least one market"),
+        ({"markets": {0: {"partition": 0}}}, r"`markets\.0`: expected a name of a market, was 0; quote it"),
+        ({"markets": {"a": {"partition": 0, "symbols": {1000: {}}}}}, r"`markets\.a\.symbols`: .* was 1000; quote it"),
+        ({"frame": {"lateness_ms": 1500}}, r"`int` <= 999 - at `frame\.lateness_ms`"),
+        ({"frame": {"max_gap_s": 0}}, r"`frame\.max_gap_s`"),
+        ({"focus": {"watch_every_s": 0}}, r"`focus\.watch_every_s`"),
+        ({"focus": {"watch_every_s": 7}}, r"`focus\.watch_every_s`"),
+        ({"status": {"every_s": 0}}, r"`status\.every_s`"),
+        ({"markets": {"a": {"partition": 0, "frame": {"lateness_ms": -1}}}}, r"`markets\.a\.frame\.lateness_ms`"),
+    ],
+)
+def test_a_value_that_would_break_a_step_is_refused_with_its_path(raw: object, place: str) -> None:
+    with pytest.raises(SettingsError, match=f"^file: .*{place}"):
+        parse_settings(raw, "file")
+
+
 def test_files_that_cannot_be_read_name_themselves(tmp_path: Path) -> None:
     broken = tmp_path / "broken.toml"
     broken.write_text("[entry\n")
