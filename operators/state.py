@@ -29,15 +29,27 @@ class State:
 
     @classmethod
     def load(cls, dumped: Dumped) -> Self:
-        """Rebuild from `dump`. Raises StateError when it was written by another version."""
-        name, version, values = dumped
+        """Rebuild from `dump`. Raises StateError when it was written by another version, or is no state at all."""
+        try:
+            name, version, values = dumped
+            keys = values.keys()
+        except (TypeError, ValueError, AttributeError) as e:
+            raise StateError(
+                f"stored state: expected {cls.__name__} version {cls.VERSION}, was {type(dumped).__name__}; "
+                "rebuild it from the log with `ember run desk --rebuild`"
+            ) from e
         if name != cls.__name__ or version != cls.VERSION:
             raise StateError(
                 f"stored state: expected {cls.__name__} version {cls.VERSION}, was {name} version {version}; "
                 "rebuild it from the log with `ember run desk --rebuild`"
             )
         known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
-        return cls(**{key: _copy(value) for key, value in values.items() if key in known})
+        try:
+            return cls(**{key: _copy(values[key]) for key in keys if key in known})
+        except TypeError as e:  # a field that has no default was not written then
+            raise StateError(
+                f"stored state: {cls.__name__} version {version}: {e}; rebuild it from the log with `ember run desk --rebuild`"
+            ) from e
 
 
 def _copy(value: Any) -> Any:

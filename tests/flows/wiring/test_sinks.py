@@ -1,0 +1,138 @@
+"""Facts leave in one order, are acknowledged before a snapshot, and a replay counts and keeps them."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from contracts import facts
+from contracts.errors import DeliveryError
+from contracts.facts import DeadLetter
+from contracts.settings import DeskSettings
+from contracts.topics import TOPICS
+from flows.wiring.encode import Outgoing, outgoing
+from flows.wiring.sinks import Collected, KafkaFacts
+from operators.cut import Cut
+from operators.frame import Frame
+from operators.slices import RawBatch, Slice
+from tests.builders import START, heartbeat, market_log, trade
+from tests.checks import MARKET
+
+
+def piece_of(log: list[bytes]) -> Slice:
+    cut = Cut(DeskSettings(), MARKET, 0)
+    return cut.read(cut.start(), RawBatch(np.arange(len(log)), log))
+
+
+def watchlist(name: str) -> facts.Watchlist:
+    return facts.Watchlist(
+        id=name, trace_id=name, market=MARKET, partition=0, offset=0, ts_event=START, settings_hash="", model_hash="", symbols=[name]
+    )  # fmt: skip
+
+
+def test_facts_leave_by_row_then_by_step_then_as_they_were_added() -> None:
+    piece = piece_of([trade(), trade(), trade()])
+    for row, rank, name in [(2, 1, "e"), (0, 9, "c"), (1, 1, "d"), (0, 1, "a"), (0, 1, "b")]:
+        piece.add(row, rank, watchlist(name))
+    assert [json.loads(message.value)["id"] for message in outgoing(piece)] == ["a", "b", "c", "d", "e"]
+
+
+def test_topic_and_key_are_those_of_the_table() -> None:
+    piece = piece_of([trade(), b"no json"])
+    piece.add(0, 1, watchlist("a"))
+    keys = {(message.topic, message.key) for message in outgoing(piece)}
+    assert keys == {("watchlist.v1", b"binance.spot"), ("dead_letter.v1", b"log:binance.spot")}
+
+
+class Sender:
+    """Remembers what it was handed and what was asked of it."""
+
+    def __init__(self) -> None:
+        self.calls: list[object] = []
+        self.away = False
+
+    def send(self, topic: str, key: bytes, value: bytes) -> None:
+        self.calls.append(Outgoing(topic, key, value))
+
+    def flush(self, timeout: float) -> None:
+        self.calls.append(timeout)
+        if self.away:
+            raise DeliveryError("gone")
+
+
+def test_a_snapshot_waits_for_the_acknowledgements_and_fails_without() -> None:
+    sender = Sender()
+    sink = KafkaFacts(sender, timeout_s=7.0)
+    part = sink.build_part("facts", "facts", None)
+    piece = piece_of([b"no json", trade(), b"nor this"])
+    part.write_batch([piece, piece])
+    part.snapshot()
+    assert sender.calls == [*outgoing(piece), *outgoing(piece), 7.0]
+    sender.away = True
+    with pytest.raises(DeliveryError):
+        part.snapshot()
+    with pytest.raises(DeliveryError):
+        part.close()
+
+
+def pieces(log: list[bytes], size: int) -> list[Slice]:
+    settings = DeskSettings()
+    cut, frame = Cut(settings, MARKET, 0), Frame(settings)
+    cut_state, frame_state = cut.start(), frame.start()
+    found = []
+    for start in range(0, len(log), size):
+        part = log[start : start + size]
+        piece = cut.read(cut_state, RawBatch(np.arange(start, start + len(part)), part))
+        frame.step(frame_state, piece)
+        found.append(piece)
+    return found
+
+
+def test_a_replay_counts_keeps_and_sums_up_what_was_written(tmp_path: Path) -> None:
+    log = market_log(130)
+    collected = Collected(tmp_path / "out", frozenset({"dead_letter.v1"}))
+    everything = [message for piece in pieces(log, 400) for message in outgoing(piece)]
+    summed = b"".join(message.topic.encode() + message.key + message.value for message in everything)
+    for piece in pieces(log, 400):
+        collected.take(piece)
+    collected.close()
+    assert collected.counts == {"bar.v1": 2, "dead_letter.v1": 2}
+    assert collected.kept == [message for message in everything if message.topic == "dead_letter.v1"]
+    assert collected.checksum == sha256(summed).hexdigest()[:16]
+    assert collected.counters["undecodable"] == 2
+    assert collected.last_ts - collected.first_ts > 129 * 10**9
+    for topic in ("bar.v1", "dead_letter.v1"):
+        written = (tmp_path / "out" / f"{topic}.jsonl").read_bytes()
+        assert written == b"".join(message.value + b"\n" for message in everything if message.topic == topic)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["bar.v1.jsonl", "dead_letter.v1.jsonl"]
+
+
+def test_what_is_collected_does_not_depend_on_the_cut_but_on_every_byte() -> None:
+    log = market_log(130)
+
+    def collect(size: int, log: list[bytes]) -> Collected:
+        collected = Collected()
+        for piece in pieces(log, size):
+            collected.take(piece)
+        return collected
+
+    one, other, more = collect(10_000, log), collect(77, log), collect(400, [*log, b"no json"])
+    assert one.checksum == other.checksum
+    assert (one.ticks, one.frames, one.counters) == (other.ticks, other.frames, other.counters)
+    assert one.checksum != more.checksum
+
+
+def test_what_was_not_written_whole_is_thrown_away(tmp_path: Path) -> None:
+    collected = Collected(tmp_path / "out")
+    collected.take(piece_of([b"no json"]))
+    collected.close(keep=False)
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_fact_of_the_cut_reads_back() -> None:
+    (message,) = outgoing(piece_of([heartbeat(), b"\xff"]))
+    assert TOPICS[message.topic].payload is DeadLetter
