@@ -7,7 +7,7 @@ from typing import Any
 
 from cockpit.strings import WORDS, language, word
 from contracts.reasons import Reason
-from contracts.texts import describe
+from contracts.texts import TEXTS, describe
 
 STATE_TONES = {"tradeable": "up", "degraded": "warn", "blocked": "down", "paused": "warn"}
 STAGE_TONES = {"hot": "accent", "watching": "calm", "new": "calm", "cooling": "muted", "out": "muted"}
@@ -40,8 +40,16 @@ def reason_text(reason: Mapping[str, Any]) -> str:
 
 def code_text(code: str, args: Mapping[str, Any] | None = None) -> str:
     """A code with its arguments as a sentence; nothing for no code."""
-    known = {name: value for name, value in (args or {}).items() if value != ""}
+    known = {name: _in_words(name, value) for name, value in (args or {}).items() if value != ""}
     return describe(Reason(code=code, args=known), language()) if code else ""
+
+
+def _in_words(name: str, value: Any) -> Any:
+    """Codes among the arguments of another code are put in words too."""
+    if name not in {"reason", "reasons"} or not isinstance(value, str):
+        return value
+    codes = [code.strip() for code in value.split(",")]
+    return "; ".join(code_text(code) if code in TEXTS else code for code in codes)
 
 
 def spelled(name: str) -> str:

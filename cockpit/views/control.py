@@ -17,6 +17,8 @@ from contracts.errors import CommandError
 
 HISTORY_PX = 320
 FEED_PX = 260
+HELD = "control_held"
+OUTCOME = "control_outcome"
 
 
 def controls() -> None:
@@ -32,21 +34,24 @@ def controls() -> None:
         _send(lambda: commands.pause(chosen, market, author), word("pause"))
     if resume.button(word("resume"), key="resume", help=word("resume_what"), width="stretch"):
         _send(lambda: commands.resume(chosen, market, author), word("resume"))
-    try:
-        held = [row["symbol"] for row in queries.open_positions(session.url(), market)]
-    except ReadModelMissing:
-        held = []
+    held = st.session_state[HELD] = _held()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         symbol = st.selectbox(
             word("close_one"), held, key="close_one_box", placeholder=word("close_one_none"), index=0 if held else None
         )
         if (
             st.button(
-                word("close_one_do", symbol=symbol or ""), key="close_one", disabled=symbol is None, width="content"
+                word("close_one_do", symbol=symbol or ""),
+                key=f"close_one_{symbol}",
+                disabled=symbol is None,
+                width="content",
             )
             and symbol is not None
         ):
             _send(lambda: commands.close_position(chosen, market, author, symbol), word("close_one_do", symbol=symbol))
+    outcome = st.session_state.get(OUTCOME)
+    if outcome is not None:
+        emergency.show(outcome)
     minutes = formats.number(access.minutes_left(st.session_state), 0)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.caption(word("unlocked_for", author=author, minutes=minutes))
@@ -56,20 +61,28 @@ def controls() -> None:
 
 
 def _send(send: Callable[[], str], name: str) -> None:
-    if not access.is_unlocked(st.session_state):
-        emergency.show(emergency.Outcome(False, word("locked")))
-        return
+    outcome = emergency.Outcome(False, word("locked"))
+    if access.is_unlocked(st.session_state):
+        try:
+            with st.spinner(word("sent_wait")):
+                outcome = emergency.answer(settings(), [send()], name)
+        except CommandError as e:
+            outcome = emergency.Outcome(False, str(e))
+    st.session_state[OUTCOME] = outcome
+
+
+def _held() -> list[str]:
     try:
-        with st.spinner(word("sent_wait")):
-            outcome = emergency.answer(settings(), [send()], name)
-    except CommandError as e:
-        outcome = emergency.Outcome(False, str(e))
-    emergency.show(outcome)
+        return [row["symbol"] for row in queries.open_positions(session.url(), session.market())]
+    except ReadModelMissing:
+        return []
 
 
 @live
 def history() -> None:
     """Commands so far."""
+    if access.is_unlocked(st.session_state) and st.session_state.get(HELD) != _held():
+        st.rerun()  # the list of what can be closed stands outside this part
     table = ledger.commands_table(queries.commands(session.url(), 50), session.zone(), HISTORY_PX)
     panel.draw("history", [panel.heading(word("history")), table])
 

@@ -69,4 +69,5 @@ class AnsweringDesk:
         event = decode_event(raw)
         if isinstance(event, Command):
             self.commands.append(event)
-            self.seeding.answer(event.command_id, str(type(event).__struct_config__.tag), event.author)
+            tag = str(type(event).__struct_config__.tag)
+            self.seeding.answer(event.command_id, tag, event.author, getattr(event, "symbol", ""))

@@ -208,9 +208,22 @@ class Seeding:
         for i, (source, category, title, coins) in enumerate(ANNOUNCED):
             at = self.now - (1500 + 2400 * i) * NANOS
             announced = Announcement(
-                ts_recv=at, source=source, announcement_id=str(i), title=title, category=category, symbols=coins, ts_event=at
+                ts_recv=at,
+                source=source,
+                announcement_id=str(i),
+                title=title,
+                category=category,
+                symbols=coins,
+                ts_event=at,
             )
-            row = {"id": f"a{i}", "market": MARKET, "ts_event": at, "ts_recv": at, "source": source, "category": category}
+            row = {
+                "id": f"a{i}",
+                "market": MARKET,
+                "ts_event": at,
+                "ts_recv": at,
+                "source": source,
+                "category": category,
+            }
             put(connection, model.announcements, {**row, "body": encode_event(announced)})
         for i, (source, author, followers, text, coins, tone) in enumerate(SAID):
             at = self.now - (40 + 95 * i) * NANOS
@@ -568,14 +581,16 @@ class Seeding:
         }
         put(connection, model.commands, {**row, "reason": reason, "body": facts.encode_fact(fact)})
 
-    def answer(self, command_id: str, command: str, author: str) -> None:
-        """Answer a command as the desk would; CLOSE ALL closes what is open."""
+    def answer(self, command_id: str, command: str, author: str, symbol: str = "") -> None:
+        """Answer a command as the desk would; closing closes what is open."""
         with self.engine.begin() as connection:
-            if command == "close_all":
-                self.entries.clear()
+            if command in {"close_all", "close_position"}:
+                closed = [symbol] if symbol else list(self.entries)
+                for name in closed:
+                    self.entries.pop(name)
                 connection.execute(
                     update(model.positions)
-                    .where(model.positions.c.status == "open")
+                    .where(model.positions.c.status == "open", model.positions.c.symbol.in_(closed))
                     .values(status="closed", closed_at=self.now, exit_reason="CLOSE_ALL_COMMAND", unrealised_pnl=0.0)
                 )
             self._answer(connection, command_id, command, author, self.now, True, "")

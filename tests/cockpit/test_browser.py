@@ -6,7 +6,7 @@ import time
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from contracts.events import CloseAll, WatchSymbol
+from contracts.events import CloseAll, ClosePosition, WatchSymbol
 from infra.broker import EmbeddedBroker
 from tests.cockpit.conftest import PASSWORD, Served
 from tests.cockpit.seeding import SYMBOLS, Seeding
@@ -131,6 +131,17 @@ def test_pause_is_sent_from_the_control_page_and_its_result_shown(
     page.get_by_role("button", name="Pause", exact=True).click()
     expect(page.get_by_text("Pause was carried out.")).to_be_visible()
     assert len(served.desk.commands) == 1
+
+
+def test_one_position_is_closed_and_leaves_the_list(page: Page, embedded_broker: EmbeddedBroker, served: Served):
+    page.goto(f"{served.url}/control")
+    page.get_by_label("Your name").fill("ana")
+    page.get_by_role("textbox", name="Password").fill(PASSWORD)
+    page.get_by_role("button", name="Unlock").click()
+    page.get_by_role("button", name=f"Close {HELD}").click()
+    expect(page.get_by_text(f"Close {HELD} was carried out.")).to_be_visible()
+    expect(page.get_by_role("button", name=f"Close {OTHER}")).to_be_visible()
+    assert [(type(command), command.symbol) for command in served.desk.commands] == [(ClosePosition, HELD)]
 
 
 def test_an_order_tells_its_life_when_chosen(page: Page, served: Served):

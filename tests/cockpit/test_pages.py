@@ -125,7 +125,7 @@ def test_controls_are_locked_without_a_password_and_say_how_to_set_one(
     monkeypatch.delenv(settings.cockpit.password_env, raising=False)
     app = opened("control")
     assert settings.cockpit.password_env in app.info[0].value
-    assert not [button for button in app.button if button.key in {"pause", "resume", "close_one"}]
+    assert not [button for button in app.button if button.key in {"pause", "resume"} or "close_one" in str(button.key)]
 
 
 def test_the_password_opens_the_controls(settings: Settings, seeding: Seeding, monkeypatch: pytest.MonkeyPatch):
@@ -135,7 +135,7 @@ def test_the_password_opens_the_controls(settings: Settings, seeding: Seeding, m
     app.text_input(key="password_control").input("secret")
     app.button(key="FormSubmitter:login_control-Unlock").click().run()
     assert not app.exception
-    assert {"pause", "resume", "close_one"} <= {button.key for button in app.button}
+    assert {"pause", "resume", f"close_one_{SYMBOLS[0]}"} <= {button.key for button in app.button}
 
 
 def test_an_empty_market_says_so(settings: Settings, seeding: Seeding):
