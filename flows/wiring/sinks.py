@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
@@ -68,7 +68,7 @@ class KafkaFactsPart(StatefulSinkPartition[Slice, None]):
 
 
 class Collected:
-    """What a replay wrote: counts by topic, one running checksum over topics, keys and bytes, and files if a folder is given.
+    """What a replay wrote: counts by topic, a running checksum over topics, keys and bytes, and files if a folder is given.
 
     `keep` names topics whose messages are kept in memory.
     """
@@ -82,7 +82,7 @@ class Collected:
         self.kept: list[Outgoing] = []
         self.counters: Counter[str] = Counter()
         self._keep = keep
-        self._hash = sha256()
+        self._hashes: defaultdict[str, Any] = defaultdict(sha256)  # by market: how they take turns is not theirs to say
         self._folder = folder
         self._files: dict[str, IO[bytes]] = {}
         self._new = folder is not None and not folder.exists()
@@ -97,11 +97,12 @@ class Collected:
             self.last_ts = int(piece.ticks.ts_recv[-1])
         if piece.frames is not None:
             self.frames += len(piece.frames)
+        running = self._hashes[piece.market]
         for message in outgoing(piece):
             self.counts[message.topic] += 1
-            self._hash.update(message.topic.encode())
-            self._hash.update(message.key)
-            self._hash.update(message.value)
+            running.update(message.topic.encode())
+            running.update(message.key)
+            running.update(message.value)
             if message.topic in self._keep:
                 self.kept.append(message)
             if self._folder is not None:
@@ -113,8 +114,9 @@ class Collected:
 
     @property
     def checksum(self) -> str:
-        """SHA-256 over everything taken so far, 16 hex digits."""
-        return self._hash.hexdigest()[:16]
+        """SHA-256 over everything taken so far, 16 hex digits; of several markets, over theirs in order of their names."""
+        digests = [running.hexdigest() for _, running in sorted(self._hashes.items())]
+        return (digests[0] if len(digests) == 1 else sha256("".join(digests).encode()).hexdigest())[:16]
 
     def close(self, *, keep: bool = True) -> None:
         """Give the files their names, or throw them away."""
@@ -158,5 +160,3 @@ class CollectPart(StatefulSinkPartition[Slice, None]):
 
     def snapshot(self) -> None:
         """Nothing to keep."""
-
-

@@ -126,6 +126,23 @@ def test_what_is_collected_does_not_depend_on_the_cut_but_on_every_byte() -> Non
     assert one.checksum != more.checksum
 
 
+def test_how_markets_take_turns_does_not_change_the_checksum() -> None:
+    settings = DeskSettings()
+    parts = {}
+    for market in ("a", "b"):
+        cut = Cut(settings, market, 0)
+        state = cut.start()
+        parts[market] = [cut.read(state, RawBatch(np.arange(n, n + 1), [b"no json"])) for n in range(3)]
+    one, other, less = Collected(), Collected(), Collected()
+    for piece in [*parts["a"], *parts["b"]]:
+        one.take(piece)
+    for a, b in zip(parts["a"], parts["b"], strict=True):
+        other.take(b)
+        other.take(a)
+        less.take(a)
+    assert one.checksum == other.checksum != less.checksum
+
+
 def test_what_was_not_written_whole_is_thrown_away(tmp_path: Path) -> None:
     collected = Collected(tmp_path / "out")
     collected.take(piece_of([b"no json"]))
