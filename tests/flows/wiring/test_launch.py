@@ -140,6 +140,39 @@ def test_a_state_of_another_version_stops_the_flow_with_the_way_out(
     assert go(300, rebuild=True) > first
 
 
+class Parts(FixedPartitionedSource[int, int]):
+    """A source of these parts, each at its end."""
+
+    def __init__(self, names: list[str]) -> None:
+        self.names = names
+
+    def list_parts(self) -> list[str]:
+        return self.names
+
+    def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> Ended:
+        return Ended()
+
+
+class Ended(StatefulSourcePartition[int, int]):
+    def next_batch(self) -> list[int]:
+        raise StopIteration
+
+    def snapshot(self) -> int:
+        return 1
+
+
+def test_a_market_that_was_taken_away_is_named_with_the_way_out(tmp_path: Path) -> None:
+    def go(*names: str) -> None:
+        flow = Dataflow("parts")
+        op.output("out", op.input("in", flow, Parts(list(names))), TestingSink([]))
+        run_flow(flow, epoch_s=60.0, recovery=recovery_folder(tmp_path / "recovery"))
+
+    go("a.spot", "b.spot")
+    with pytest.raises(StateError, match=r"it has b\.spot, which the settings do not have: .*--rebuild"):
+        go("a.spot")
+    go("a.spot", "b.spot", "c.spot")
+
+
 def test_a_rebuild_forgets_and_a_start_keeps(tmp_path: Path) -> None:
     folder = tmp_path / "a" / "recovery"
     recovery_folder(folder)
