@@ -20,12 +20,18 @@ def chart(page: Page):
     return page.locator(".kline")
 
 
-def shown(page: Page, name: str):
-    return chart(page).get_attribute(f"data-{name}")
+def shown(page: Page, name: str) -> str:
+    value = chart(page).get_attribute(f"data-{name}")
+    assert value is not None
+    return value
 
 
 def updates(page: Page):
     return int(shown(page, "updates"))
+
+
+def width(span: tuple[str, str]) -> float:
+    return float(span[1]) - float(span[0])
 
 
 def wait_for_updates(page: Page, more: int):
@@ -57,17 +63,20 @@ def test_a_coin_is_chosen_and_its_chart_keeps_the_zoom_while_it_lives(page: Page
     assert int(shown(page, "bars")) > 500
     box = chart(page).bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_timeout(2000)
     before = (shown(page, "from"), shown(page, "to"))
+    assert width(before) < 200
     for _ in range(4):
         page.mouse.wheel(0, -240)
         time.sleep(0.1)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] / 2 + 220, box["y"] + box["height"] / 2, steps=8)
     page.mouse.up()
-    page.wait_for_timeout(1500)
+    page.wait_for_timeout(200)
     zoomed = (shown(page, "from"), shown(page, "to"))
     close = shown(page, "close")
-    assert zoomed != before
+    assert width(zoomed) < 0.7 * width(before)
+    assert float(zoomed[1]) < float(before[1])  # dragged away from the newest bar too
     seeding.fill_now(HELD, "sell")
     wait_for_updates(page, 6)
     assert (shown(page, "from"), shown(page, "to")) == zoomed
