@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar, Self
 
 import msgspec
@@ -18,6 +19,9 @@ from operators.slices import I4, I8, U1, ColumnBatch, Kind, RawBatch, Slice, Tic
 from operators.state import Dumped, State
 
 RANK = 0
+DECIMALS = (
+    "tick_size", "lot_size", "min_quantity", "max_quantity", "market_lot_size", "market_max_quantity", "min_notional", "max_notional"
+)  # fmt: skip
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # the last: brackets nested thousands deep
 
 
@@ -294,6 +298,11 @@ def _problem(event: Event) -> str:
         for row in event.rows:
             if not all(0.0 <= value < 1e300 for value in row[1:]) or min(row[1:5]) <= 0.0:
                 return "expected positive finite prices and volumes - at `$.rows`"
+    if isinstance(event, events.Instruments):
+        for number, rules in enumerate(event.rows):
+            for name in DECIMALS:
+                if not _is_amount(getattr(rules, name)):
+                    return f"expected a decimal >= 0 - at `$.rows[{number}].{name}`"
     for name in event.__struct_fields__:
         value = getattr(event, name)
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
@@ -304,6 +313,14 @@ def _problem(event: Event) -> str:
     if isinstance(event, events.Tickers) and any(len(row[0].encode()) > parser.NAME_BYTES for row in event.rows):
         return f"expected symbols of at most {parser.NAME_BYTES} bytes - at `$.rows`"
     return ""
+
+
+def _is_amount(text: str) -> bool:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        return False
+    return value.is_finite() and value >= 0
 
 
 def _room(size: int) -> Ticks:

@@ -19,7 +19,7 @@ from contracts.settings import DeskSettings
 from operators import parser
 from operators.cut import Cut, CutState
 from operators.slices import ColumnBatch, Kind, RawBatch, Slice
-from tests.builders import START, market_log, quote, tickers, trade
+from tests.builders import START, instruments, market_log, quote, tickers, trade
 
 DESK = DeskSettings()
 
@@ -93,6 +93,9 @@ def test_both_paths_give_equal_columns() -> None:
         trade().replace(b'"trade_id":1', b'"trade_id":1' + b"0" * 400),
         trade().replace(b"}", b',"more":' + b"[" * 5000 + b"]" * 5000 + b"}"),
         b'{"type":"heartbeat","ts_recv":1,"sequence":' + b"9" * 400 + b"}",
+        instruments(["AAAUSDT"], tick_size="abc"),
+        instruments(["AAAUSDT"], tick_size="NaN"),
+        instruments(["AAAUSDT", "BBBUSDT"], lot_size="-1"),
         trade()[:-1],
         trade() + b"}",
         tickers(0, [("AAAUSDT", 1.0, 1.0)]).replace(b"]]", b"]"),
@@ -164,8 +167,15 @@ def as_columns(log: list[bytes]) -> ColumnBatch:
         if isinstance(event, events.Trade):
             rows.append(
                 (
-                    offset, Kind.TRADE, event.symbol, event.ts_event, event.ts_recv, event.price, event.quantity,
-                    float(event.side), float(event.trade_id),
+                    offset,
+                    Kind.TRADE,
+                    event.symbol,
+                    event.ts_event,
+                    event.ts_recv,
+                    event.price,
+                    event.quantity,
+                    float(event.side),
+                    float(event.trade_id),
                 )
             )
         elif isinstance(event, events.Quote):
@@ -174,7 +184,9 @@ def as_columns(log: list[bytes]) -> ColumnBatch:
         elif isinstance(event, events.Tickers):
             rows += [(offset, Kind.TICKER, r[0], r[1], event.ts_recv, r[2], r[7], r[6], r[3]) for r in event.rows]
         elif isinstance(event, events.Heartbeat):
-            rows.append((offset, Kind.HEARTBEAT, "", event.ts_recv, event.ts_recv, float(event.sequence), 0.0, 0.0, 0.0))
+            rows.append(
+                (offset, Kind.HEARTBEAT, "", event.ts_recv, event.ts_recv, float(event.sequence), 0.0, 0.0, 0.0)
+            )
         else:
             ts = getattr(event, "ts_event", event.ts_recv)
             rows.append((offset, Kind.EVENT, "", ts, event.ts_recv, float(len(payloads)), 0.0, 0.0, 0.0))
