@@ -89,7 +89,7 @@ def opener(source: str, settings: Settings, begin: str | None, end: str | None) 
 
 def parse_time(text: str | None) -> int | None:
     """ISO 8601 as Unix nanoseconds; a time without zone is UTC. Raises CommandError."""
-    from datetime import UTC
+    from datetime import UTC, timedelta
 
     from contracts.errors import CommandError
 
@@ -101,7 +101,7 @@ def parse_time(text: str | None) -> int | None:
         raise CommandError(f"expected a time such as 2021-04-04T16:00, was {text}") from e
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return int(moment.timestamp()) * 1_000_000_000
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
 
 
 def _print(summary: ReplaySummary, out: Path | None) -> None:
