@@ -8,7 +8,7 @@ objects. Numbers that became or may become orders are `Decimal`, written as stri
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -51,6 +51,36 @@ class Bars(Fact, frozen=True, kw_only=True, tag="bars"):
     volume: list[float]
     quote_volume: list[float]
     trades: list[int]
+
+
+class IndicatorValues(Fact, frozen=True, kw_only=True, tag="indicators"):
+    """Technical indicators of the coins in focus at the close of one bar, as columns; None while an indicator warms up.
+
+    Prices in quote currency; rsi and adx 0..100; macd, its signal and histogram are differences of prices. ema_fast and ema_slow are
+    the two averages of the MACD. supertrend stands below the close while the trend rises.
+    """
+
+    interval: Literal["1m", "5m", "15m"]
+    ts_open: UnixNanos
+    symbols: list[str]
+    ema_fast: list[float | None]
+    ema_slow: list[float | None]
+    bollinger_upper: list[float | None]
+    bollinger_lower: list[float | None]
+    vwap: list[float | None]
+    supertrend: list[float | None]
+    rsi: list[float | None]
+    macd: list[float | None]
+    macd_signal: list[float | None]
+    macd_hist: list[float | None]
+    atr: list[float | None]
+    adx: list[float | None]
+
+
+INDICATORS: Final = tuple(
+    name for name in IndicatorValues.__annotations__ if name not in ("interval", "ts_open", "symbols")
+)
+"""Names of the columns of values."""
 
 
 # --- candidate_snapshot.v1 --------------------------------------------------------------------------------------------
@@ -378,6 +408,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", ta
 
 AnyFact: TypeAlias = (
     Bars
+    | IndicatorValues
     | CandidateSnapshot
     | MarketMap
     | StageChanged

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
+from contracts.facts import INDICATORS
+
 SCHEMA_VERSION = 2  # a read model of another version is not written to; it is made anew from the topics
 
 metadata = MetaData()
@@ -28,6 +30,16 @@ bars = Table(
     Column("quote_volume", Float, nullable=False),
     Column("trades", Integer, nullable=False),
     Column("sequence", BigInteger, nullable=False, index=True),  # grows with every write: readers ask for what is new
+)
+
+indicators = Table(  # of the coins in focus, at the close of their bars
+    "indicators",
+    metadata,
+    Column("market", String(40), primary_key=True),
+    Column("symbol", String(40), primary_key=True),
+    Column("interval", String(4), primary_key=True),
+    Column("ts_open", BigInteger, primary_key=True),
+    *(Column(name, Float, nullable=True) for name in INDICATORS),
 )
 
 candidates = Table(  # the newest snapshot, a row per coin
@@ -144,6 +156,20 @@ signals = Table(  # the newest evaluation per coin and strategy
     Column("strategy", String(40), primary_key=True),
     Column("ts_event", BigInteger, nullable=False),
     Column("action", String(8), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+signal_history = Table(  # evaluations of the newest hours: for asking why
+    "signal_history",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("market", String(40), nullable=False),
+    Column("symbol", String(40), nullable=False),
+    Column("strategy", String(40), nullable=False),
+    Column("shadow", Boolean, nullable=False),
+    Column("ts_event", BigInteger, nullable=False, index=True),
+    Column("action", String(8), nullable=False),
+    Column("decision_id", String(64), nullable=False, index=True),
     Column("body", LargeBinary, nullable=False),
 )
 
@@ -313,6 +339,8 @@ meta = Table(  # schema_version, and log_id: which broker's log the offsets belo
 )
 
 Index("fills_by_symbol", fills.c.symbol, fills.c.sequence)
+Index("signal_history_by_symbol", signal_history.c.symbol, signal_history.c.ts_event)
+Index("indicators_by_time", indicators.c.market, indicators.c.ts_open)
 Index("bars_by_time", bars.c.market, bars.c.ts_open)
 Index("heat_history_by_time", heat_history.c.market, heat_history.c.ts_event)
 Index("order_events_by_time", order_events.c.ts_event)

@@ -32,7 +32,12 @@ EVENTS = Topic(
     segment_bytes=256 * MIB,
     about="the sequenced log: everything the desk reacts to",
 )
-BARS = Topic(name="bar.v1", payload=facts.Bars, key="market", about="bars: closed ones of all symbols, forming ones in focus")
+BARS = Topic(
+    name="bar.v1",
+    payload=facts.Bars | facts.IndicatorValues,
+    key="market",
+    about="bars: closed ones of all symbols, forming ones and indicators in focus",
+)
 CANDIDATES = Topic(
     name="candidate_snapshot.v1",
     payload=facts.CandidateSnapshot
@@ -76,6 +81,7 @@ TOPICS: dict[str, Topic] = {
 
 TOPIC_OF: dict[type, Topic] = {
     facts.Bars: BARS,
+    facts.IndicatorValues: BARS,
     facts.CandidateSnapshot: CANDIDATES,
     facts.MarketMap: CANDIDATES,
     facts.StageChanged: CANDIDATES,

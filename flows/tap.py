@@ -115,6 +115,10 @@ def _bars(f: facts.Bars) -> tuple[str, str]:
     return f"{f.interval} {'closed' if f.closed else 'forming'}: {some(closes)}", PLAIN if f.closed else QUIET
 
 
+def _indicators(f: facts.IndicatorValues) -> tuple[str, str]:
+    return f"indicators of the {f.interval} bar: {some(f.symbols)}", QUIET
+
+
 def _candidates(f: facts.CandidateSnapshot) -> tuple[str, str]:
     hottest = [f"{symbol} {heat:.0f} {stage}" for symbol, heat, stage in zip(f.symbols, f.heat, f.stage, strict=True)]
     return f"{len(f.symbols)} of {f.universe} coins: {some(hottest)}", PLAIN
@@ -234,6 +238,7 @@ _WORDS: dict[type, Callable[[Any], tuple[str, str]]] = {
     events.CloseAll: lambda e: (f"{e.author} asks to close everything {e.reason}".rstrip(), BAD),
     events.WatchSymbol: lambda e: (f"{e.author} watches for {e.seconds} s", PLAIN),
     facts.Bars: _bars,
+    facts.IndicatorValues: _indicators,
     facts.CandidateSnapshot: _candidates,
     facts.MarketMap: _map,
     facts.StageChanged: _stage,

@@ -24,17 +24,31 @@ from operators.candidates import Stage
 from operators.decide_state import GAP, NEVER, TOLD, DecideState
 from operators.gates import Column, Judgement, Seen, Threshold
 from operators.indicators import Indicators
+from operators.indicators.layout import Memory, Out
 from operators.observe import COLUMNS, DECIDE, FRAME, LIMITS, find_duplicates, gather, see, settle, share
 from operators.outlook import Outlook, remember, remember_all
 from operators.packets import Place, Versions, Writer
 from operators.signals import TIMEFRAMES, no_anchors, no_votes, remember_flow, vote, vote_all
-from operators.slices import B1, F8, I4, I8, SECOND, Decided, FrameBlock, HeatBlock, HistoryBars, Slice
+from operators.slices import B1, F8, I4, I8, SECOND, Decided, FrameBlock, HeatBlock, HistoryBars, IndicatorBlock, Slice
 from operators.state import capacity
 from operators.strategies import Strategy, build
 
 RANK: Final = 8
 HOT: Final = int(Stage.HOT)
 MINUTE_S: Final = 60
+SHOWN: Final = [
+    Out.BOLLINGER_UPPER,
+    Out.BOLLINGER_LOWER,
+    Out.VWAP,
+    Out.SUPERTREND,
+    Out.RSI,
+    Out.MACD,
+    Out.MACD_SIGNAL,
+    Out.MACD_HISTOGRAM,
+    Out.ATR,
+    Out.ADX,
+]
+"""What charts show of the indicators beside the two averages, in the order of `facts.INDICATORS`."""
 UNKNOWN: Final = [
     Column.PRICE,
     Column.BID,
@@ -53,8 +67,8 @@ UNKNOWN: Final = [
 class Decide:
     """Judge candidates, write signals and decisions.
 
-    step reads frames, bars, history, freshness, heat, groups and events; adds `consensus` (F, S), `decisions` and
-    facts. Without the freshness step nothing is fresh, without the heat step there are no candidates.
+    step reads frames, bars, history, freshness, heat, groups and events; adds `consensus` (F, S), `indicators`,
+    `decisions` and facts. Without the freshness step nothing is fresh, without the heat step there are no candidates.
     """
 
     name = "decide"
@@ -216,6 +230,8 @@ class Decide:
         remember_all(past.count, past.bars, own.count, took, columns[1].copy(), columns[2].copy(), columns[3].copy())
         vote_all(own.values, own.memory, own.ring, own.count, 0, state.votes, state.anchors)
         remember_flow(state.minute, state.flow, self._keep)
+        frame = int(block.frame[b])
+        self._show(state, piece, frame, MINUTE_S, ts_open, took)
         for seconds, joiner in self._joiners.items():
             starts, whole = joiner.take(state.bars[seconds], ts_open, columns)
             if (starts != NONE).any():
@@ -223,6 +239,19 @@ class Decide:
                 self._indicators[seconds].advance(longer, starts, *_bars(whole))
                 number = TIMEFRAMES.index(seconds)
                 vote_all(longer.values, longer.memory, longer.ring, longer.count, number, state.votes, state.anchors)
+                window = (ts_open + MINUTE_S * SECOND) // (seconds * SECOND) * (seconds * SECOND) - seconds * SECOND
+                self._show(state, piece, frame, seconds, window, starts == window)
+
+    def _show(self, state: DecideState, piece: Slice, frame: int, seconds: int, ts_open: int, took: B1) -> None:
+        """Put the indicators of the bars that just closed on the slice."""
+        if frame < 0 or not took.any():
+            return
+        own, width = state.indicators[seconds], took.shape[0]
+        values = own.values[SHOWN, :width]
+        # The two averages of the MACD are carried by its recursion; they count from its first value on.
+        warm = ~np.isnan(own.values[Out.MACD, :width])
+        averages = np.where(warm, own.memory[[Memory.MACD_FAST, Memory.MACD_SLOW], :width], np.nan)
+        piece.indicators.append(IndicatorBlock(frame, seconds, ts_open, took, np.concatenate([averages, values])))
 
     def _take_event(self, state: DecideState, piece: Slice, event: Instruments | StreamGap) -> None:
         if isinstance(event, Instruments):

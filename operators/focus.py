@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import ClassVar
 
 import numpy as np
@@ -12,7 +13,8 @@ from contracts.events import WatchSymbol
 from contracts.settings import DeskSettings
 from operators import framing
 from operators.frame import FORMING, INTERVALS
-from operators.slices import F8, I8, SECOND, FrameBlock, Kind, Slice
+from operators.gates import significant
+from operators.slices import F8, I8, SECOND, FrameBlock, IndicatorBlock, Kind, Slice
 from operators.state import State, capacity, grow
 
 RANK = 9
@@ -37,7 +39,7 @@ class Focus:
     Every `watch_every_s` the wanted coins are compared with the list; a coin leaves it `watch_keep_s` after it was last wanted,
     so that streams do not flap. A `Watchlist` fact is written when the list changed. Forming 1 m bars of coins in
     focus are written each second, the longer
-    ones with every comparison.
+    ones with every comparison; their indicators (`IndicatorValues`) as bars close.
     """
 
     name = "focus"
@@ -58,6 +60,9 @@ class Focus:
         state.windows = grow(state.windows, piece.width, 0.0)
         changes = self._changes(piece)
         partial = dict(piece.partial)
+        closed: dict[int, list[IndicatorBlock]] = {}
+        for block in piece.indicators:
+            closed.setdefault(block.frame, []).append(block)
         ids = {name: number for number, name in enumerate(piece.symbols[: piece.width])} if len(frames) else {}
         done = 0
         for f in range(len(frames)):
@@ -79,6 +84,8 @@ class Focus:
                 focus = _numbers(state, ids)
                 if len(focus):
                     self._bars(piece, frames, f, focus, 60, None)
+            for block in closed.get(f, ()):
+                self._indicators(piece, frames, block, _numbers(state, ids))
             if f in partial:  # only now: this second's forming bars join the minute that ends here to those before it
                 state.windows[:, :, : piece.width] = partial[f]
         for change in changes[done:]:
@@ -133,6 +140,26 @@ class Focus:
                 settings_hash=piece.settings_hash, model_hash=piece.model_hash, symbols=names,
             )  # fmt: skip
             piece.add(int(piece.frames.row[f]), RANK, fact)
+
+    def _indicators(self, piece: Slice, frames: FrameBlock, block: IndicatorBlock, focus: I8) -> None:
+        focus = focus[focus < block.took.shape[0]]
+        focus = focus[block.took[focus]]
+        if not len(focus):
+            return
+        name = INTERVALS[block.seconds]
+        key = f"{piece.market}-indicators-{name}-{block.ts_open}"
+        columns = {
+            column: [significant(value) if isfinite(value) else None for value in row]
+            for column, row in zip(facts.INDICATORS, block.values[:, focus].tolist(), strict=True)
+        }
+        symbols = piece.symbols
+        fact = facts.IndicatorValues(
+            id=key, trace_id=key, market=piece.market, partition=piece.partition, offset=int(frames.offset[block.frame]),
+            ts_event=int(frames.ts_open[block.frame]) + SECOND, settings_hash=piece.settings_hash,
+            model_hash=piece.model_hash, interval=name, ts_open=block.ts_open,  # type: ignore[arg-type]
+            symbols=[symbols[number] for number in focus.tolist()], **columns,
+        )  # fmt: skip
+        piece.add(int(frames.row[block.frame]), RANK, fact)
 
     def _bars(
         self, piece: Slice, frames: FrameBlock, f: int, focus: I8, seconds: int, window: F8 | None

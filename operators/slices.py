@@ -242,6 +242,20 @@ class HeatBlock:
 
 
 @dataclass(slots=True)
+class IndicatorBlock:
+    """Indicators at the close of the bars [ts_open, + seconds) that frame `frame` completed.
+
+    values (K, S) in the order of `facts.INDICATORS`, NaN while one warms up; took (S,) which symbols have that bar.
+    """
+
+    frame: int
+    seconds: int
+    ts_open: int
+    took: B1
+    values: F8
+
+
+@dataclass(slots=True)
 class Decided:
     """A decision and the frame after which it may act."""
 
@@ -283,6 +297,7 @@ class Slice:
     heat: HeatBlock | None = None
     groups: list[list[str]] | None = None  # per frame, per symbol: name of its correlation group, "" if none
     consensus: F8 | None = None  # (F, S) -1..1, what decide concluded; NaN where a coin was not evaluated
+    indicators: list[IndicatorBlock] = field(default_factory=list)  # of closed bars, oldest first
     decisions: list[Decided] = field(default_factory=list)
     facts: list[Placed] = field(default_factory=list)
     counters: dict[str, int] = field(default_factory=dict)

@@ -36,6 +36,7 @@ MOST_TOLD = 5_000  # announcements and mentions kept per market: a talkative fee
 CHUNK = 500  # keys in one IN (...), rows in one deletion step of a few milliseconds
 PRUNED = {
     model.bars: "ts_open",
+    model.indicators: "ts_open",
     model.heat_history: "ts_event",
     model.happenings: "ts_event",
     model.announcements: "ts_event",
@@ -49,6 +50,9 @@ PRUNED = {
     model.alerts: "ts_event",
     model.commands: "ts_event",
 }
+
+
+SIGNALS_KEPT_H = 12.0  # evaluations come once a minute for every coin in the pool
 
 
 class ReadModel:
@@ -169,6 +173,8 @@ class ReadModel:
         rows += self._put(connection, model.mentions, list(batch.mentions.values()))
         rows += self._put(connection, model.heat_history, list(batch.heat.values()))
         rows += self._put(connection, model.happenings, list(batch.happenings.values()))
+        rows += self._put(connection, model.indicators, list(batch.indicators.values()))
+        rows += self._put(connection, model.signal_history, list(batch.signal_history.values()))
         rows += self._put(connection, model.signals, list(batch.signals.values()))
         rows += self._put(connection, model.decisions, list(batch.decisions.values()))
         rows += self._put(connection, model.order_events, self._numbered(batch.order_events.values()))
@@ -288,6 +294,16 @@ class ReadModel:
                 last = kept.offset(MOST_TOLD - 1).limit(1).scalar_subquery()
                 old = select(row_id).where(table.c.market == market, table.c.ts_event < last)
                 deleted += self._delete(table, old, steps)
+        history = model.signal_history
+        for market, ts_event in newest.items():
+            # What led to a decision is kept as long as the decision.
+            waits = min(keep, int(SIGNALS_KEPT_H * 3600e9))
+            for where in (
+                (history.c.action == "wait") & (history.c.ts_event < ts_event - waits),
+                history.c.ts_event < ts_event - keep,
+            ):
+                old = select(row_id).select_from(history).where(history.c.market == market, where)
+                deleted += self._delete(history, old, steps)
         return deleted
 
     def _delete(self, table: Table, old: Select[Any], steps: int) -> int:
@@ -326,6 +342,7 @@ def _bars_change(old: Any, new: Any) -> Any:
 
 _WHEN: dict[Any, Condition | None] = {
     model.bars: _bars_change,
+    model.indicators: None,
     model.candidates: None,
     model.snapshots: None,
     model.market_map: None,
@@ -341,6 +358,7 @@ _WHEN: dict[Any, Condition | None] = {
     model.offsets: None,
 }
 _ONCE = (
+    model.signal_history,
     model.heat_history,
     model.announcements,
     model.mentions,

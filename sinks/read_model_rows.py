@@ -32,6 +32,7 @@ class Gathered:
 
     def __init__(self) -> None:
         self.bars: dict[tuple[str, str, str, int], Row] = {}
+        self.indicators: dict[tuple[str, str, str, int], Row] = {}
         self.snapshots: dict[str, facts.CandidateSnapshot] = {}
         self.heat: dict[tuple[str, str, int], Row] = {}
         self.maps: dict[str, facts.MarketMap] = {}
@@ -39,6 +40,7 @@ class Gathered:
         self.mentions: dict[str, Row] = {}
         self.happenings: dict[str, Row] = {}
         self.signals: dict[tuple[str, str, str], Row] = {}
+        self.signal_history: dict[str, Row] = {}
         self.decisions: dict[str, Row] = {}
         self.orders: dict[str, Row] = {}
         self.order_events: dict[str, Row] = {}
@@ -80,6 +82,14 @@ class Gathered:
                 "open": o, "high": h,
                 "low": low, "close": c, "volume": volume, "quote_volume": quote_volume, "trades": trades,
             }  # fmt: skip
+
+    def _indicators(self, fact: facts.IndicatorValues, _: bytes) -> None:
+        columns = [getattr(fact, name) for name in facts.INDICATORS]
+        for symbol, *values in zip(fact.symbols, *columns, strict=True):
+            key = (fact.market, symbol, fact.interval, fact.ts_open)
+            self.indicators[key] = dict(zip(("market", "symbol", "interval", "ts_open"), key, strict=True)) | dict(
+                zip(facts.INDICATORS, values, strict=True)
+            )
 
     def take_history(self, market: str, event: Klines) -> None:
         """Add the newer part of a venue's history of one coin as closed bars."""
@@ -139,6 +149,15 @@ class Gathered:
                 "market": fact.market, "symbol": fact.symbol, "strategy": clip(fact.strategy, 40),
                 "ts_event": fact.ts_event,
                 "action": fact.action, "body": body,
+            },
+        )  # fmt: skip
+
+        self.signal_history.setdefault(
+            fact.id,
+            {
+                "id": key64(fact.id), "market": fact.market, "symbol": fact.symbol, "strategy": clip(fact.strategy, 40),
+                "shadow": fact.shadow, "ts_event": fact.ts_event, "action": fact.action,
+                "decision_id": key64(fact.decision_id), "body": body,
             },
         )  # fmt: skip
 
@@ -256,6 +275,7 @@ class Gathered:
 
 _TAKERS: dict[type, Callable[[Gathered, Any, bytes], None]] = {
     facts.Bars: Gathered._bars,
+    facts.IndicatorValues: Gathered._indicators,
     facts.CandidateSnapshot: Gathered._snapshot,
     facts.MarketMap: Gathered._map,
     facts.StageChanged: Gathered._happening,

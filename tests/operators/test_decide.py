@@ -12,11 +12,12 @@ import pytest
 
 from contracts import events
 from contracts.events import encode_event
-from contracts.facts import DecisionPacket, Signal, decode_fact
+from contracts.facts import DecisionPacket, IndicatorValues, Signal, decode_fact
 from contracts.settings import DeskSettings
 from contracts.settings.decisions import GuardSettings
 from contracts.settings.trading import EntrySettings, StrategySettings, SymbolSettings
 from operators.decide import Decide
+from operators.focus import Focus
 from operators.frame import Frame
 from operators.freshness import FreshnessGate
 from operators.packets import Versions
@@ -326,3 +327,22 @@ def test_an_unknown_strategy_or_option_is_refused() -> None:
         Decide(DeskSettings(strategy=StrategySettings(name="moon")))
     with pytest.raises(Exception, match=r"strategy.options.hot_momentum.*moon"):
         Decide(DeskSettings(strategy=StrategySettings(options={"hot_momentum": {"moon": 1.0}})))
+
+
+def test_indicators_of_closed_bars_are_told_of_the_coins_in_focus_and_only_once_warm() -> None:
+    settings = DeskSettings()
+
+    def whole() -> Sequence[Operator[Any]]:
+        return [*chain(settings)(), Focus(settings)]
+
+    ran = check_laws(whole, market_log(320, history_minutes=20), settings=settings)
+    told = [f for f in map(decode_fact, (message.value for message in ran.facts)) if isinstance(f, IndicatorValues)]
+    minutes = [fact for fact in told if fact.interval == "1m"]
+    assert len({(fact.interval, fact.ts_open) for fact in told}) == len(told)
+    assert [after.ts_open - before.ts_open for before, after in itertools.pairwise(minutes)] == [60 * SECOND] * (len(minutes) - 1)
+    assert {fact.ts_event - fact.ts_open for fact in minutes} == {60 * SECOND}
+    assert "5m" in {fact.interval for fact in told}
+    at = minutes[-1].symbols.index(PUMPED)
+    assert minutes[-1].bollinger_upper[at] is not None  # twenty bars
+    assert minutes[-1].macd[at] is None or minutes[-1].ema_fast[at] is not None
+    assert minutes[-1].macd_signal[at] is None  # 34 bars
