@@ -186,15 +186,18 @@ class Tape:
         """Return at most `limit` candles as (opening in ms, columns): the first from `start_ms`, else the last ones."""
         end = min(now_ms, end_ms if end_ms is not None else now_ms)
         step = 1.04 * INTERVALS_MS[interval] if interval == "1M" else INTERVALS_MS[interval]
-        if start_ms is None:
-            first = open_time(int(end - (limit - 1) * step), interval)
-        else:
-            first = close_time(open_time(start_ms - 1, interval), interval) + 1
-            end = min(end, int(first + limit * step))
         born_ms = int(self.born_s[row]) * 1000
         if born_ms > end:
             return []
-        first = max(first, open_time(born_ms, interval))
+        long = INTERVALS_MS[interval] >= 3_600_000 and len(self.hours)
+        oldest_ms = max(born_ms, 1000 * (self.hours.first_s if long else self.minutes.first_s))
+        if start_ms is None:
+            first = max(open_time(int(end - (limit - 1) * step), interval), open_time(oldest_ms, interval))
+        else:
+            # The limit counts candles that exist: a start before the first one loses none of them.
+            first = close_time(open_time(start_ms - 1, interval), interval) + 1
+            first = max(first, open_time(oldest_ms, interval))
+            end = min(end, int(first + limit * step))
         if first > end:
             return []
         joined = merge(*self._source(row, interval, first // 1000, end // 1000, born_ms), interval)

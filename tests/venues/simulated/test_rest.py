@@ -66,6 +66,18 @@ async def test_klines_of_every_interval(interval: str, limit: int) -> None:
             assert float(row[2]) >= max(float(row[1]), float(row[4]))
 
 
+@pytest.mark.parametrize("interval", ["1m", "5m", "1d"])
+async def test_klines_asked_from_before_the_first_one_begin_with_it(interval: str) -> None:
+    async with connected() as (_, client):
+        asked = {"symbol": "ETHUSDT", "interval": interval}
+        _, newest = await client.call("GET", "/api/v3/klines", **asked, limit=1)
+        _, rows = await client.call("GET", "/api/v3/klines", **asked, limit=1000, startTime=1)
+        status, few = await client.call("GET", "/api/v3/klines", **asked, limit=2, startTime=1)
+        assert status == 200
+        assert few == rows[:2]
+        assert len(rows) == 1000 or rows[-1][0] >= newest[0][0]
+
+
 @pytest.mark.parametrize(
     ("path", "params", "code"),
     [
