@@ -22,6 +22,7 @@ RANK = 0
 DECIMALS = (
     "tick_size", "lot_size", "min_quantity", "max_quantity", "market_lot_size", "market_max_quantity", "min_notional", "max_notional"
 )  # fmt: skip
+RAW_BYTES = 500_000  # of a dead letter: base64 makes a third more of it, and brokers take 1 MB
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # the last: brackets nested thousands deep
 
 
@@ -186,9 +187,11 @@ class _Walk:
 
     def _bury(self, raw: bytes, offset: int, reason: str, row: int) -> None:
         self.count("undecodable")
+        if len(raw) > RAW_BYTES:
+            reason = f"{reason} (the first {RAW_BYTES} of {len(raw)} bytes)"
         letter = DeadLetter(
             id=f"{self.market}-{offset}", source=f"log:{self.market}", reason=reason, ts_recv=0,
-            partition=self.partition, offset=offset, raw=raw,
+            partition=self.partition, offset=offset, raw=raw[:RAW_BYTES],
         )  # fmt: skip
         self.letters.append((row, letter))
 

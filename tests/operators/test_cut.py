@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from contracts import events
 from contracts.events import decode_event, encode_event
+from contracts.facts import DeadLetter, encode_fact
 from contracts.settings import DeskSettings
 from operators import parser
 from operators.cut import Cut, CutState
 from operators.slices import ColumnBatch, Kind, RawBatch, Slice
-from tests.builders import START, instruments, market_log, quote, tickers, trade
+from tests.builders import instruments, market_log, quote, tickers, trade
 
 DESK = DeskSettings()
 
@@ -107,6 +108,15 @@ def test_what_cannot_be_read_is_a_dead_letter_and_the_walk_goes_on(raw: bytes) -
     assert [placed.fact.raw for placed in piece.facts if hasattr(placed.fact, "raw")] == [raw]
     assert piece.ticks.kind.tolist() == [Kind.TRADE, Kind.QUOTE]
     assert piece.counters["undecodable"] == 1
+
+
+def test_a_dead_letter_is_never_larger_than_what_a_broker_takes() -> None:
+    raw = b'{"type":"trade","more":"' + b"x" * 990_000
+    (placed,) = read([raw]).facts
+    assert isinstance(placed.fact, DeadLetter)
+    assert placed.fact.raw == raw[:500_000]
+    assert placed.fact.reason.endswith(f"(the first 500000 of {len(raw)} bytes)")
+    assert len(encode_fact(placed.fact)) < 1_000_000
 
 
 def test_unknown_fields_are_skipped() -> None:
@@ -216,4 +226,3 @@ def test_random_bytes_never_raise_and_are_counted() -> None:
     values = np.concatenate([piece.ticks.v0, piece.ticks.v1, piece.ticks.v2, piece.ticks.v3])
     assert not np.isnan(values).any()
     assert all(math.isfinite(v) for v in piece.ticks.v0)
-    assert START > 0
