@@ -41,6 +41,7 @@ def main() -> None:
     page = st.navigation(
         [
             st.Page(HERE / "views" / "market.py", title=word("market"), url_path="market", default=True),
+            st.Page(HERE / "views" / "discovery.py", title=word("discovery"), url_path="discovery"),
             st.Page(HERE / "views" / "coin.py", title=word("coin"), url_path="coin"),
             st.Page(HERE / "views" / "book.py", title=word("book"), url_path="book"),
             st.Page(HERE / "views" / "control.py", title=word("control"), url_path="control"),

@@ -15,12 +15,20 @@ from cockpit.strings import word
 
 def live(draw: Callable[[], None]) -> Callable[[], None]:
     """Make a page's live part of `draw`: a top-level fragment at the cockpit's refresh rate."""
+    return every(settings().cockpit.refresh_s)(draw)
 
-    @wraps(draw)
-    def guarded() -> None:
-        try:
-            draw()
-        except ReadModelMissing:
-            panel.draw(f"missing_{draw.__name__}", [panel.notice(word("no_data"), word("start_desk"))])
 
-    return st.fragment(run_every=settings().cockpit.refresh_s)(guarded)
+def every(seconds: float) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """Make a live part that is drawn again every `seconds`: for what is looked at calmly."""
+
+    def paced(draw: Callable[[], None]) -> Callable[[], None]:
+        @wraps(draw)
+        def guarded() -> None:
+            try:
+                draw()
+            except ReadModelMissing:
+                panel.draw(f"missing_{draw.__name__}", [panel.notice(word("no_data"), word("start_desk"))])
+
+        return st.fragment(run_every=seconds)(guarded)
+
+    return paced

@@ -58,7 +58,8 @@ def engine_of(url: str) -> Engine:
     )
 
 
-def _ask(url: str, question: Select[Any] | CompoundSelect[Any]) -> list[Row]:
+def ask(url: str, question: Select[Any] | CompoundSelect[Any]) -> list[Row]:
+    """Ask one question; the answer is fetched whole, the connection given back."""
     try:
         with engine_of(url).connect() as connection:
             rows = connection.execute(question).mappings().all()
@@ -85,7 +86,7 @@ def desk(url: str, market: str, stale_after_s: float) -> Desk:
     """State of the engine, newest equity, and how fresh all of it is."""
     # Heartbeats fill the log while the desk is dead: only facts show that it lives.
     of_facts = model.offsets.c.topic != EVENTS.name
-    written = _ask(url, select(func.max(model.offsets.c.ts_written).label("ts_written")).where(of_facts))
+    written = ask(url, select(func.max(model.offsets.c.ts_written).label("ts_written")).where(of_facts))
     ts_written: int | None = written[0]["ts_written"] if written else None
     age_s = None if ts_written is None else max(0.0, (time.time_ns() - ts_written) / NANOS)
     account = (
@@ -96,8 +97,8 @@ def desk(url: str, market: str, stale_after_s: float) -> Desk:
         running=age_s is not None and age_s <= stale_after_s,
         age_s=age_s,
         ts_written=ts_written,
-        engine=_first(_ask(url, select(model.engine).where(model.engine.c.market == market))),
-        account=_first(_ask(url, account)),
+        engine=_first(ask(url, select(model.engine).where(model.engine.c.market == market))),
+        account=_first(ask(url, account)),
     )
 
 
@@ -105,20 +106,20 @@ def desk(url: str, market: str, stale_after_s: float) -> Desk:
 def ranking(url: str, market: str, limit: int) -> list[Row]:
     """The newest ranking, hottest first."""
     table = model.candidates
-    return _ask(url, select(table).where(table.c.market == market).order_by(table.c.rank).limit(limit))
+    return ask(url, select(table).where(table.c.market == market).order_by(table.c.rank).limit(limit))
 
 
 @st.cache_resource(ttl=LIVE_S, show_spinner=False, max_entries=64)
 def candidate(url: str, market: str, symbol: str) -> Row | None:
     """Scores and figures of one coin, None if it is not ranked."""
     table = model.candidates
-    return _first(_ask(url, select(table).where(table.c.market == market, table.c.symbol == symbol)))
+    return _first(ask(url, select(table).where(table.c.market == market, table.c.symbol == symbol)))
 
 
 @st.cache_resource(ttl=LIVE_S, show_spinner=False, max_entries=16)
 def snapshot(url: str, market: str) -> Row | None:
     """When the newest ranking was made, of how many coins, with which weights (a dictionary)."""
-    found = _first(_ask(url, select(model.snapshots).where(model.snapshots.c.market == market)))
+    found = _first(ask(url, select(model.snapshots).where(model.snapshots.c.market == market)))
     return None if found is None else {**found, "weights": msgspec.json.decode(found["weights"])}
 
 
@@ -133,7 +134,7 @@ def heat_lines(url: str, market: str, since_s: int) -> dict[str, list[float]]:
         .order_by(table.c.ts_event)
     )
     lines: dict[str, list[float]] = {}
-    for row in _ask(url, question):
+    for row in ask(url, question):
         lines.setdefault(row["symbol"], []).append(row["heat"])
     return lines
 
@@ -146,14 +147,14 @@ def happenings(
     table = model.happenings
     question = select(table).where(table.c.market == market, table.c.kind.in_(kinds))
     question = question.order_by(table.c.ts_event.desc(), table.c.id).limit(limit)
-    return _ask(url, question if symbol is None else question.where(table.c.symbol == symbol))
+    return ask(url, question if symbol is None else question.where(table.c.symbol == symbol))
 
 
 @st.cache_resource(ttl=LIVE_S, show_spinner=False, max_entries=64)
 def signals(url: str, market: str, symbol: str) -> list[Row]:
     """The newest evaluation of one coin per strategy, newest first."""
     table = model.signals
-    return _ask(
+    return ask(
         url, select(table).where(table.c.market == market, table.c.symbol == symbol).order_by(table.c.ts_event.desc())
     )
 
@@ -163,13 +164,13 @@ def decisions(url: str, market: str, limit: int, symbol: str | None = None) -> l
     """Decisions, newest first."""
     table = model.decisions
     question = select(table).where(table.c.market == market).order_by(table.c.ts_event.desc(), table.c.id).limit(limit)
-    return _ask(url, question if symbol is None else question.where(table.c.symbol == symbol))
+    return ask(url, question if symbol is None else question.where(table.c.symbol == symbol))
 
 
 @st.cache_resource(ttl=LIVE_S, show_spinner=False, max_entries=64)
 def decision(url: str, decision_id: str) -> Row | None:
     """One decision by its id."""
-    return _first(_ask(url, select(model.decisions).where(model.decisions.c.id == decision_id)))
+    return _first(ask(url, select(model.decisions).where(model.decisions.c.id == decision_id)))
 
 
 @st.cache_resource(ttl=LIVE_S, show_spinner=False, max_entries=16)
@@ -177,7 +178,7 @@ def open_positions(url: str, market: str) -> list[Row]:
     """Open positions, the oldest first: rows keep their place."""
     table = model.positions
     question = select(table).where(table.c.market == market, table.c.status == "open")
-    return _ask(url, question.order_by(table.c.opened_at, table.c.position_id))
+    return ask(url, question.order_by(table.c.opened_at, table.c.position_id))
 
 
 @st.cache_resource(ttl=LIVE_S, show_spinner=False, max_entries=16)
@@ -185,7 +186,7 @@ def closed_positions(url: str, market: str, limit: int) -> list[Row]:
     """Closed positions, the newest first."""
     table = model.positions
     question = select(table).where(table.c.market == market, table.c.status == "closed")
-    return _ask(url, question.order_by(table.c.closed_at.desc(), table.c.position_id).limit(limit))
+    return ask(url, question.order_by(table.c.closed_at.desc(), table.c.position_id).limit(limit))
 
 
 @st.cache_resource(ttl=LIVE_S, show_spinner=False, max_entries=64)
@@ -195,14 +196,14 @@ def orders(url: str, market: str, limit: int, symbol: str | None = None) -> list
     question = (
         select(table).where(table.c.market == market).order_by(table.c.ts_created.desc(), table.c.client_order_id)
     )
-    return _ask(url, question.limit(limit) if symbol is None else question.where(table.c.symbol == symbol).limit(limit))
+    return ask(url, question.limit(limit) if symbol is None else question.where(table.c.symbol == symbol).limit(limit))
 
 
 @st.cache_resource(ttl=LIVE_S, show_spinner=False, max_entries=64)
 def order_events(url: str, client_order_id: str) -> list[Row]:
     """The life of one order, oldest first."""
     table = model.order_events
-    return _ask(url, select(table).where(table.c.client_order_id == client_order_id).order_by(table.c.sequence))
+    return ask(url, select(table).where(table.c.client_order_id == client_order_id).order_by(table.c.sequence))
 
 
 @st.cache_resource(ttl=CALM_S, show_spinner=False, max_entries=16)
@@ -214,11 +215,11 @@ def equity_curve(url: str, market: str, points: int) -> list[Row]:
         .where(table.c.market == market)
         .subquery()
     )
-    count = _ask(url, select(func.count().label("count")).select_from(table).where(table.c.market == market))[0][
+    count = ask(url, select(func.count().label("count")).select_from(table).where(table.c.market == market))[0][
         "count"
     ]
     step = max(1, count // points)
-    return _ask(url, select(numbered).where((numbered.c.back - 1) % step == 0).order_by(numbered.c.ts_event))
+    return ask(url, select(numbered).where((numbered.c.back - 1) % step == 0).order_by(numbered.c.ts_event))
 
 
 @st.cache_resource(ttl=LIVE_S, show_spinner=False, max_entries=16)
@@ -226,24 +227,24 @@ def alerts(url: str, market: str, limit: int) -> list[Row]:
     """What a person should know, newest first."""
     table = model.alerts
     question = select(table).where(table.c.market == market)
-    return _ask(url, question.order_by(table.c.ts_event.desc(), table.c.id).limit(limit))
+    return ask(url, question.order_by(table.c.ts_event.desc(), table.c.id).limit(limit))
 
 
 @st.cache_resource(ttl=LIVE_S, show_spinner=False, max_entries=16)
 def commands(url: str, limit: int) -> list[Row]:
     """What became of commands, newest first."""
-    return _ask(url, select(model.commands).order_by(model.commands.c.ts_event.desc()).limit(limit))
+    return ask(url, select(model.commands).order_by(model.commands.c.ts_event.desc()).limit(limit))
 
 
 def command_results(url: str, command_ids: list[str]) -> list[Row]:
     """What became of these commands, never cached: somebody is waiting."""
-    return _ask(url, select(model.commands).where(model.commands.c.command_id.in_(command_ids)))
+    return ask(url, select(model.commands).where(model.commands.c.command_id.in_(command_ids)))
 
 
 @st.cache_resource(ttl=CALM_S, show_spinner=False, max_entries=16)
 def dead_letters(url: str) -> list[Row]:
     """Messages nobody could read, counted by source and reason, the latest first."""
-    return _ask(url, select(model.dead_letters).order_by(model.dead_letters.c.ts_recv.desc()).limit(50))
+    return ask(url, select(model.dead_letters).order_by(model.dead_letters.c.ts_recv.desc()).limit(50))
 
 
 @st.cache_resource(ttl=60.0, show_spinner=False, max_entries=16)
@@ -251,7 +252,7 @@ def symbols(url: str, market: str) -> list[str]:
     """Every coin that can be looked at: it is ranked or has bars, in alphabetical order."""
     ranked = select(model.candidates.c.symbol).where(model.candidates.c.market == market)
     barred = select(model.bars.c.symbol).where(model.bars.c.market == market, model.bars.c.interval == "1m").distinct()
-    return [row["symbol"] for row in _ask(url, ranked.union(barred).order_by("symbol"))]
+    return [row["symbol"] for row in ask(url, ranked.union(barred).order_by("symbol"))]
 
 
 @st.cache_resource(ttl=LIVE_S, show_spinner=False, max_entries=64)
@@ -259,7 +260,7 @@ def newest_bars(url: str, market: str, symbol: str, interval: str, limit: int) -
     """The newest bars of one coin, oldest first, the forming one last."""
     table = model.bars
     question = select(table).where(table.c.market == market, table.c.symbol == symbol, table.c.interval == interval)
-    return _ask(url, question.order_by(table.c.ts_open.desc()).limit(limit))[::-1]
+    return ask(url, question.order_by(table.c.ts_open.desc()).limit(limit))[::-1]
 
 
 @st.cache_resource(ttl=CALM_S, show_spinner=False, max_entries=64)
@@ -287,7 +288,7 @@ def bars_from_minutes(url: str, market: str, symbol: str, seconds: int, before: 
         .where(*of_coin)
         .subquery()
     )
-    return _ask(url, select(question).where(question.c.back == 1).order_by(question.c.ts_open))
+    return ask(url, select(question).where(question.c.back == 1).order_by(question.c.ts_open))
 
 
 @st.cache_resource(ttl=LIVE_S, show_spinner=False, max_entries=64)
@@ -295,4 +296,4 @@ def fills(url: str, market: str, symbol: str, limit: int, after: int = -1) -> li
     """The newest fills of one coin with a sequence above `after`, oldest first: what the K-line marks."""
     table = model.fills
     question = select(table).where(table.c.market == market, table.c.symbol == symbol, table.c.sequence > after)
-    return _ask(url, question.order_by(table.c.sequence.desc()).limit(limit))[::-1]
+    return ask(url, question.order_by(table.c.sequence.desc()).limit(limit))[::-1]

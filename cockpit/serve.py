@@ -33,10 +33,13 @@ ASSETS = HERE / "assets"
 FIRST_VISIT = (  # what the pages import: loaded before the server is ready, so that the first visitor does not wait for it
     "plotly.graph_objects",
     "cockpit.attention",
+    "cockpit.discovery_feeds",
     "cockpit.emergency",
+    "cockpit.heat_map",
     "cockpit.kline",
     "cockpit.ledger",
     "cockpit.live",
+    "cockpit.pool_life",
     "cockpit.ranking",
     "cockpit.strip",
 )

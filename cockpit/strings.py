@@ -6,6 +6,8 @@ from typing import Literal, TypeAlias
 
 import streamlit as st
 
+from cockpit.discovery_words import DISCOVERY_WORDS
+
 Language: TypeAlias = Literal["en", "zh"]
 
 LANGUAGES: dict[Language, str] = {"en": "English", "zh": "中文"}
@@ -293,6 +295,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "latest": ("Latest", "最近"),
     "market_name": ("Market", "市场"),
     "language": ("Language", "语言"),
+    **DISCOVERY_WORDS,
 }
 
 

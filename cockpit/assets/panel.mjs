@@ -181,6 +181,7 @@ const SECTIONS = {
 class Feed extends Rebuilt {
   constructor(panel) { super(panel, "feed"); }
   parts(data) {
+    this.node.className = data.look ? "feed " + data.look : "feed";
     this.node.style.maxHeight = data.height ? data.height + "px" : "";
     if (!data.entries.length) return [element("div", "empty", data.empty)];
     return data.entries.map((entry) => {
@@ -189,6 +190,50 @@ class Feed extends Rebuilt {
         element("span", "what", entry.what));
       return row;
     });
+  }
+}
+
+class Legend extends Rebuilt {
+  constructor(panel) { super(panel, "legend"); }
+  parts(data) {
+    return data.items.map((item) => {
+      const entry = element("span", "entry");
+      entry.append(element("i", item.look), document.createTextNode(item.text));
+      return entry;
+    });
+  }
+}
+
+class Lanes extends Rebuilt {
+  constructor(panel) { super(panel, "lanes"); }
+  parts(data) {
+    if (!data.lanes.length) return [element("div", "empty", data.empty)];
+    const axis = element("div", "lane axis");
+    const times = element("div", "track");
+    for (const mark of data.marks) {
+      const text = element("span", "mark", mark.text);
+      text.style.left = mark.at * 100 + "%";
+      times.append(text);
+    }
+    axis.append(element("span"), times, element("span"));
+    return [...data.lanes.map((lane) => {
+      const row = element("div", "lane");
+      const track = element("div", "track");
+      for (const mark of data.marks) {
+        const line = element("i", "grid-line");
+        line.style.left = mark.at * 100 + "%";
+        track.append(line);
+      }
+      for (const span of lane.spans) {
+        const bar = tip(element("i", "span stage " + span.look), span.tip);
+        bar.style.left = span.from * 100 + "%";
+        bar.style.width = Math.max(span.to - span.from, 0) * 100 + "%";
+        track.append(bar);
+      }
+      row.append(element("span", "who", lane.key), track, element("span", "pill " + lane.now.tone, lane.now.text));
+      row.dataset.key = lane.key;
+      return row;
+    }), axis];
   }
 }
 
@@ -299,6 +344,16 @@ class Table {
       }
       node.querySelector(".n").textContent = cell.text;
       fill.style.transform = `scaleX(${Math.max(0, Math.min(cell.bar, 1))})`;
+    } else if (cell.stack) {
+      const stack = element("span", "stack");
+      const track = element("span", "track");
+      for (const [size, look] of cell.stack) {
+        const part = element("i", "score " + look);
+        part.style.width = Math.max(0, size) * 100 + "%";
+        track.append(part);
+      }
+      stack.append(element("span", "n", cell.text), track);
+      node.replaceChildren(stack);
     } else if (cell.six) {
       const six = element("span", "six");
       for (const size of cell.six) { const i = element("i"); i.style.height = Math.max(1, size * 20) + "px"; six.append(i); }
@@ -332,4 +387,4 @@ function spark(values) {
   return svg;
 }
 
-const KINDS = { strip: Strip, heading: Heading, stats: Stats, notice: Notice, card: Card, feed: Feed, life: Life, table: Table };
+const KINDS = { strip: Strip, heading: Heading, stats: Stats, notice: Notice, card: Card, feed: Feed, legend: Legend, lanes: Lanes, life: Life, table: Table };

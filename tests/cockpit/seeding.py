@@ -302,6 +302,8 @@ class Seeding:
             reasons.append(Reason("HEAT_BELOW", {"heat": round(heat, 1), "needed": 60.0}))
         if i % 3 == 0 and not held:
             reasons.append(Reason("SPREAD_ABOVE", {"spread_bps": 44.2, "needed": 40.0}))
+        if i in (9, 11):
+            reasons.append(Reason("HIGH_CORR_GROUP", {"symbol": SYMBOLS[i - 8], "group": GROUPS[i % 8]}))
         if not reasons:
             reasons.append(Reason("CONSENSUS_BELOW", {"consensus": 0.21, "needed": 0.25}))
         fact = facts.Signal(

@@ -97,6 +97,16 @@ def test_another_coin_and_other_bars_redraw_the_chart(page: Page, served: Served
     assert int(shown(page, "bars")) > 100
 
 
+def test_a_chart_that_was_left_is_whole_when_its_page_is_opened_again(page: Page, served: Served):
+    open_coin(page, served, HELD)
+    page.get_by_role("link", name="Control").click()
+    expect(page.get_by_text("Is the desk healthy")).to_be_visible()
+    page.get_by_role("link", name="Coin").click()
+    expect(chart(page)).to_have_attribute("data-key", re.compile(HELD))
+    assert int(shown(page, "bars")) > 500
+    assert int(shown(page, "fills")) == 2
+
+
 def test_close_all_is_typed_confirmed_sent_once_and_answered(
     page: Page, embedded_broker: EmbeddedBroker, served: Served, seeding: Seeding
 ):
@@ -159,7 +169,7 @@ def test_an_order_tells_its_life_when_chosen(page: Page, served: Served):
     expect(page.locator(".life .step")).to_have_count(3)
 
 
-@pytest.mark.parametrize("path", ["", "coin", "book", "control"])
+@pytest.mark.parametrize("path", ["", "discovery", "coin", "book", "control"])
 def test_a_phone_shows_every_page_without_sideways_scrolling(browser: Browser, served: Served, path: str):
     context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme="light")
     page = context.new_page()
@@ -179,9 +189,32 @@ def test_nothing_is_fetched_from_outside(browser: Browser, served: Served):
     page = context.new_page()
     asked = []
     page.on("request", lambda request: asked.append(request.url))
-    for path in ("", "coin", "book", "control"):
+    for path in ("", "discovery", "coin", "book", "control"):
         page.goto(f"{served.url}/{path}")
         expect(page.locator(".strip")).to_be_visible()
         page.wait_for_timeout(1500)
     context.close()
     assert [url for url in asked if not url.startswith((served.url, "data:", "blob:"))] == []
+
+
+def test_the_map_lives_without_being_laid_out_anew_and_explains_the_coin_clicked(
+    page: Page, served: Served, seeding: Seeding
+):
+    page.goto(f"{served.url}/discovery")
+    tile = page.locator(f".tile[data-symbol={OTHER}]")
+    expect(tile).to_be_visible()
+    tile.evaluate("(node) => { node.dataset.mine = 'same'; }")
+    box = tile.bounding_box()
+    before = tile.get_attribute("title")
+    page.locator(f"tr[data-key={HELD}] td").first.click()
+    expect(page.get_by_text(f"Why is {HELD} hot?")).to_be_visible()
+    tile.click()
+    expect(page.get_by_text(f"Why is {OTHER} hot?")).to_be_visible()
+    expect(page.locator(".lane[data-key]").first).to_be_visible()
+    expect(tile).not_to_have_attribute("title", before or "")  # a fresh map arrived
+    assert tile.get_attribute("data-mine") == "same"
+    assert tile.bounding_box() == box
+    assert page.locator(".hm").get_attribute("data-layouts") == "1"
+    page.get_by_text("5 min", exact=True).first.click()
+    expect(page.locator(".hm .ramp")).to_have_class(re.compile("change"))
+    assert page.locator(".hm").get_attribute("data-layouts") == "1"

@@ -11,6 +11,7 @@ from tests.cockpit.seeding import SYMBOLS, Seeding
 
 PAGES = {
     "market": "What is hot?",
+    "discovery": "What is heating up, and why?",
     "coin": "Is this coin worth it?",
     "book": "What did we do",
     "control": "Is the desk healthy",
