@@ -33,7 +33,7 @@ RATE = 20_000
 EAGER = {
     "entry": {
         "heat_min": 0.0, "consensus_min": -1.0, "spread_max_bps": 1000.0, "edge_over_cost": 0.0, "max_change_5m": 10.0, "valid_s": 5.0,
-        "cooldown_after_loss_s": 0.0, "cooldown_after_exit_s": 0.0, "rearm_s": 1.0, "group_hold_s": 0.0,
+        "cooldown_after_loss_s": 0.0, "cooldown_after_exit_s": 0.0, "rearm_s": 15.0, "group_hold_s": 0.0,
     },
     "strategy": {"options": {"hot_momentum": {"change_1m_min": -1.0}}},
     "guards": {"warm_bars": 1, "jump_max": 1.0, "gap_hold_s": 0.0, "duplicate_hold_s": 0.0, "misaligned_max": 1.0},
@@ -42,7 +42,7 @@ EAGER = {
         "heat_faded_below": None, "opposite_consensus": None, "black_swan_5m": None,
     },
     "size": {"notional": 50.0, "max_of_minute_volume": 1.0},
-    "risk": {"max_positions": 10, "max_exposure": 1e6, "daily_loss_max": 1.0},
+    "risk": {"max_positions": 20, "max_exposure": 1e6, "daily_loss_max": 1.0},
     "paper": {"cash": 1e6, "volume_share": 1.0},
 }  # fmt: skip
 
