@@ -215,9 +215,7 @@ def equity_curve(url: str, market: str, points: int) -> list[Row]:
         .where(table.c.market == market)
         .subquery()
     )
-    count = ask(url, select(func.count().label("count")).select_from(table).where(table.c.market == market))[0][
-        "count"
-    ]
+    count = ask(url, select(func.count().label("count")).select_from(table).where(table.c.market == market))[0]["count"]
     step = max(1, count // points)
     return ask(url, select(numbered).where((numbered.c.back - 1) % step == 0).order_by(numbered.c.ts_event))
 
