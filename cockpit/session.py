@@ -45,12 +45,19 @@ def opened() -> bool:
 
 
 def coin() -> str | None:
-    """The coin being looked at: the chosen one, the one named in the address, or the hottest."""
+    """The coin being looked at: the chosen one, else the one named in the address, else the hottest.
+
+    It stays the same from then on: a page does not jump to another coin because the ranking moved.
+    """
     chosen = st.session_state.get(COIN)
     if chosen:
         return str(chosen)
     named = st.query_params.get("symbol")
     if named and named in queries.symbols(url(), market()):
+        choose_coin(named)
         return named
     top = queries.ranking(url(), market(), 1)
-    return top[0]["symbol"] if top else None
+    if not top:
+        return None
+    choose_coin(top[0]["symbol"])
+    return str(top[0]["symbol"])

@@ -144,3 +144,16 @@ def test_an_empty_market_says_so(settings: Settings, seeding: Seeding):
     app = opened()
     assert not app.exception
     assert of_kind(app, "table")[0]["rows"] == []
+
+
+def test_the_page_stays_with_its_coin_when_the_ranking_moves(settings: Settings, seeding: Seeding):
+    app = opened()
+    before = of_kind(app, "card")[0]["title"]
+    other = next(symbol for symbol in SYMBOLS if symbol != before)
+    seeding.heat[other] = 99.0
+    seeding.second(seeding.now + 1_000_000_000)
+    queries.ranking.clear()
+    app.run()
+    table = of_kind(app, "table")[0]
+    assert table["rows"][0]["key"] == other
+    assert of_kind(app, "card")[0]["title"] == before
