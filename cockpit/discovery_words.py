@@ -51,7 +51,7 @@ DISCOVERY_WORDS: Final[dict[str, tuple[str, str]]] = {
         "原始排名分: 相对市场的速度与距日高的距离, 与报警阈值比较",
     ),
     # the pool
-    "pool_life": ("The pool, last hour", "候选池, 近一小时"),
+    "pool_life": ("The pool over time", "候选池的变化"),
     "pool_life_tip": (
         "new → watching → hot → cooling → out: where each coin stood, and what moved it on",
         "新入 → 观察 → 热 → 降温 → 出局: 每个币所处阶段及原因",

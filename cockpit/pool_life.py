@@ -12,21 +12,24 @@ from cockpit.strings import word
 
 STAGES: Final = ("new", "watching", "hot", "cooling")
 LANES: Final = 24
-MARK_S: Final = 600  # between two marks of the time axis
+WINDOWS_S: Final = {900: 120, 1800: 300, 3600: 600}
+"""Lengths of the time axis with the distance of its marks: a desk that has just started does not show an empty hour."""
 
 
 def pool_lanes(changes: list[Row], pool: list[Row], begin: int, end: int, zone: str) -> Block:
     """Lanes of the coins that were in the pool between `begin` and `end` (ns), those of now first, then those that left last.
 
-    changes: moves within the time, oldest first. pool: coins that are in it now, hottest first.
+    changes: moves within the time, oldest first. pool: ranked coins that are in it now, hottest first.
     """
     spans = stage_spans(changes, pool, begin, end)
-    now = {row["symbol"]: row["stage"] for row in pool}
-    left = sorted((symbol for symbol in spans if symbol not in now), key=lambda symbol: -spans[symbol][-1]["end"])
-    shown = [symbol for symbol in (*now, *left) if symbol in spans][:LANES]
+    now = {symbol: found[-1]["stage"] for symbol, found in spans.items() if found[-1]["end"] == end}
+    places = {row["symbol"]: place for place, row in enumerate(pool)}
+    unranked = len(places)
+    shown = sorted(spans, key=lambda symbol: (-spans[symbol][-1]["end"], places.get(symbol, unranked)))[:LANES]
     return {
         "kind": "lanes",
         "empty": word("no_pool"),
+        "in_pool": len(now),
         "marks": _marks(begin, end, zone),
         "lanes": [
             {
@@ -37,6 +40,13 @@ def pool_lanes(changes: list[Row], pool: list[Row], begin: int, end: int, zone: 
             for symbol in shown
         ],
     }
+
+
+def window(changes: list[Row], end: int) -> int:
+    """Where the time axis begins: the shortest of `WINDOWS_S` before `end` (ns) that holds all changes, else the longest."""
+    oldest = changes[0]["ts_event"] if changes else end
+    lengths = [length for length in WINDOWS_S if end - length * NANOS <= oldest]
+    return end - (lengths[0] if lengths else max(WINDOWS_S)) * NANOS
 
 
 def stage_spans(changes: list[Row], pool: list[Row], begin: int, end: int) -> dict[str, list[dict[str, Any]]]:
@@ -74,7 +84,7 @@ def _span(span: dict[str, Any], begin: int, end: int, zone: str) -> dict[str, An
 
 
 def _marks(begin: int, end: int, zone: str) -> list[dict[str, Any]]:
-    step = MARK_S * NANOS
+    step = WINDOWS_S.get((end - begin) // NANOS, max(WINDOWS_S.values())) * NANOS
     first = -(-begin // step) * step
     return [{"at": _place(ts, begin, end), "text": formats.clock(ts, zone)[:5]} for ts in range(first, end + 1, step)]
 

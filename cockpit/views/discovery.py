@@ -13,7 +13,6 @@ from cockpit.strings import word
 
 ROWS: Final = 20
 LINE_S: Final = 900
-LIFE_S: Final = 3600
 CALM_S: Final = 10.0  # the map and what stands below it change slowly and are read slowly
 CALM_NS: Final = int(CALM_S) * NANOS
 ANOMALIES_PX: Final = 428
@@ -70,13 +69,12 @@ def life() -> None:
     of_snapshot = queries.snapshot(url, market)
     if of_snapshot is None:
         return
-    end = of_snapshot["ts_event"]
-    begin = (end - LIFE_S * NANOS) // CALM_NS * CALM_NS
+    end = -(-of_snapshot["ts_event"] // CALM_NS) * CALM_NS
     pool = discovery_queries.pool(url, market)
-    changes = discovery_queries.stage_changes(url, market, begin)
-    lanes = pool_life.pool_lanes(changes, pool, begin, end, session.zone())
+    changes = discovery_queries.stage_changes(url, market, end - max(pool_life.WINDOWS_S) * NANOS)
+    lanes = pool_life.pool_lanes(changes, pool, pool_life.window(changes, end), end, session.zone())
     legend = {"kind": "legend", "items": [{"look": f"stage {name}", "text": word(name)} for name in pool_life.STAGES]}
-    note = word("in_pool", count=len(pool))
+    note = word("in_pool", count=lanes["in_pool"])
     panel.draw("life", [panel.heading(word("pool_life"), note, tip=word("pool_life_tip")), legend, lanes])
 
 

@@ -93,6 +93,18 @@ def test_spans_follow_the_changes_and_reach_to_both_ends():
     }
 
 
+def test_a_coin_in_the_pool_but_not_in_the_ranking_is_not_called_out():
+    block = pool_life.pool_lanes([change("A", 120, "out", "watching")], [], 100 * NANOS, 200 * NANOS, ZONE)
+    assert block["lanes"][0]["now"]["text"] == "watching"
+    assert block["in_pool"] == 1
+
+
+@pytest.mark.parametrize(("oldest", "length"), [(7100, 900), (5500, 1800), (4000, 3600), (10, 3600)])
+def test_the_time_axis_is_as_long_as_there_is_something_to_see(oldest: int, length: int):
+    end = 7200 * NANOS
+    assert pool_life.window([change("A", oldest, "out", "new")], end) == end - length * NANOS
+
+
 def test_lanes_show_coins_of_now_before_those_that_left():
     changes = [change("A", 120, "hot", "out"), change("B", 130, "hot", "out")]
     pool = [{"symbol": "C", "stage": "hot", "stage_since": 110 * NANOS}]
