@@ -181,7 +181,10 @@ class ScoreBar(Fact, frozen=True, kw_only=True, tag="score_bar"):
 
 
 class Watchlist(Fact, frozen=True, kw_only=True, tag="watchlist"):
-    """Symbols whose trades and quotes the desk wants streamed; ingest follows it. Written when it changes."""
+    """Symbols whose trades and quotes the desk wants streamed, held ones first, then those a person looks at; ingest follows it.
+
+    Written when it changes.
+    """
 
     symbols: list[str]
 

@@ -37,7 +37,8 @@ class Focus:
     """Choose the coins in focus: held ones, those a person looks at, then the hottest, at most `frame.detail_symbols`.
 
     Every `watch_every_s` the wanted coins are compared with the list; a coin leaves it `watch_keep_s` after it was last wanted,
-    so that streams do not flap. A `Watchlist` fact is written when the list changed. Forming 1 m bars of coins in
+    so that streams do not flap. A `Watchlist` fact is written when the list changed, held coins
+    first, then watched ones, since ingest may take fewer. Forming 1 m bars of coins in
     focus are written each second, the longer
     ones with every comparison; their indicators (`IndicatorValues`) as bars close.
     """
@@ -131,7 +132,8 @@ class Focus:
             listed.sort(key=lambda symbol: -state.listed[symbol])
             listed = listed[: rules.detail_symbols]
         state.listed = {symbol: state.listed[symbol] for symbol in listed}
-        names = sorted(listed)
+        held, watched = set(state.held), state.watched
+        names = sorted(listed, key=lambda symbol: (symbol not in held, symbol not in watched, symbol))
         if names != state.told and piece.frames is not None:
             state.told = names
             key = f"{piece.market}-watchlist-{now}"

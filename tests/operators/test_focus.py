@@ -103,10 +103,10 @@ def test_held_come_before_watched_before_hot() -> None:
     settings = desk(detail_symbols=3)
     state = FocusState(watched={"CUSDT": START + 900 * SECOND})
     stepped(state, settings, range(12), ["AUSDT", "BUSDT"], [position("DUSDT", "open")])
-    assert state.told == ["AUSDT", "CUSDT", "DUSDT"]
+    assert state.told == ["DUSDT", "CUSDT", "AUSDT"]
     stepped(state, settings, range(12, 24), ["BUSDT", "AUSDT"], [position("DUSDT", "closed")])
     assert state.held == []
-    assert state.told == ["AUSDT", "BUSDT", "CUSDT"]
+    assert state.told == ["CUSDT", "AUSDT", "BUSDT"]
     assert len(state.listed) == 3
 
 
