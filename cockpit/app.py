@@ -44,6 +44,7 @@ def main() -> None:
             st.Page(HERE / "views" / "discovery.py", title=word("discovery"), url_path="discovery"),
             st.Page(HERE / "views" / "coin.py", title=word("coin"), url_path="coin"),
             st.Page(HERE / "views" / "book.py", title=word("book"), url_path="book"),
+            st.Page(HERE / "views" / "why.py", title=word("why"), url_path="why"),
             st.Page(HERE / "views" / "control.py", title=word("control"), url_path="control"),
         ],
         position="top",

@@ -41,14 +41,20 @@ def decision_card(symbol: str, signal: Row | None, decision: Row | None, zone: s
         sections.append({"kind": "grid", "label": f"{word('newest_decision')} · {at}", "items": _packet(packet, zone)})
         sections.append({"kind": "say", "tone": "muted small", "text": _versions(packet)})
     ts_event = signal["ts_event"] if signal is not None else packet["generated_at"]
-    shadow = f" · {word('shadow')}" if body.get("shadow", packet.get("shadow")) else ""
     return {
         "kind": "card",
         "title": symbol,
-        "action": {"text": word(action) + shadow, "tone": ACTION_TONES.get(action, "muted"), "tip": ""},
+        "action": action_of(action, shadow=bool(body.get("shadow", packet.get("shadow")))),
         "at": {"text": formats.clock(ts_event, zone), "tip": formats.utc(ts_event)},
+        "ask": {"text": word("why_link"), "to": symbol if body else packet["id"], "tip": word("why_link_tip")},
         "sections": sections,
     }
+
+
+def action_of(action: str, *, shadow: bool) -> dict[str, str]:
+    """An action as a card's badge."""
+    text = f"{word(action)} · {word('shadow')}" if shadow else word(action)
+    return {"text": text, "tone": ACTION_TONES.get(action, "muted"), "tip": word("action_tip")}
 
 
 def scores_card(row: Row, weights: dict[str, float], zone: str) -> Block:
@@ -135,7 +141,7 @@ def _evaluation(body: dict[str, Any]) -> list[dict[str, str]]:
             tone=tone_of(body["consensus"]),
             tip=word("consensus_tip"),
         ),
-        item(word("confidence"), formats.share(body["confidence"])),
+        item(word("confidence"), formats.share(body["confidence"]), tip=word("confidence_tip")),
     ]
 
 
@@ -143,13 +149,19 @@ def _packet(packet: dict[str, Any], zone: str) -> list[dict[str, str]]:
     cost = packet["cost"]
     risk = packet["risk_level"]
     return [
-        item(word("entry"), formats.price(packet["entry"])),
-        item(word("stop"), formats.price(packet["stop_loss"]), tone="down"),
-        item(word("target_1"), formats.price(packet["take_profit_1"]), tone="up"),
-        item(word("target_2"), formats.price(packet["take_profit_2"]), tone="up"),
-        item(word("reward_risk"), formats.number(packet["reward_risk"], 2)),
-        item(word("strength"), formats.share(packet["strength"])),
-        item(word("risk"), word(risk), tone=RISK_TONES.get(risk, "")),
+        item(word("entry"), formats.price(packet["entry"]), tip=word("entry_tip")),
+        item(word("stop"), formats.price(packet["stop_loss"]), tone="down", tip=word("stop_tip")),
+        item(word("target_1"), formats.price(packet["take_profit_1"]), tone="up", tip=word("target_tip")),
+        item(word("target_2"), formats.price(packet["take_profit_2"]), tone="up", tip=word("target_tip")),
+        item(word("reward_risk"), formats.number(packet["reward_risk"], 2), tip=word("reward_risk_tip")),
+        item(word("strength"), formats.share(packet["strength"]), tip=word("strength_tip")),
+        item(word("confidence"), formats.share(packet["confidence"]), tip=word("confidence_tip")),
+        item(
+            word("risk"),
+            word(risk),
+            tone=RISK_TONES.get(risk, ""),
+            tip=word("risk_tip", risk=bps(packet["edge_risk_bps"])),
+        ),
         item(word("edge"), bps(packet["expected_edge_bps"]), tip=word("edge_tip", source=packet["edge_source"])),
         item(
             word("cost"),
@@ -161,7 +173,16 @@ def _packet(packet: dict[str, Any], zone: str) -> list[dict[str, str]]:
                 slippage=formats.number(cost["slippage_bps"], 1),
             ),
         ),
-        item(word("valid_until"), formats.clock(packet["valid_until"], zone), tip=formats.utc(packet["valid_until"])),
+        item(
+            word("valid_until"),
+            formats.clock(packet["valid_until"], zone),
+            tip=f"{word('valid_tip')} · {formats.utc(packet['valid_until'])}",
+        ),
+        item(
+            word("horizon"),
+            formats.duration(packet["horizon_s"]),
+            tip=word("horizon_tip", timeframe=packet["timeframe"]),
+        ),
     ]
 
 

@@ -11,7 +11,7 @@ from cockpit.reading import ACTION_TONES, STATUS_TONES, code_text, reason_text, 
 from cockpit.strings import word
 
 
-def positions_table(rows: list[Row], zone: str) -> Block:
+def positions_table(rows: list[Row], zone: str, chosen: str | None = None, *, pick: bool = False) -> Block:
     """Open positions, the oldest first."""
     columns = [
         column(word("coin"), align="left"),
@@ -26,7 +26,10 @@ def positions_table(rows: list[Row], zone: str) -> Block:
         column(word("opened"), wide=2),
     ]
     return table(
-        columns, [(row["position_id"], _position(row, zone), False) for row in rows], empty=word("no_positions")
+        columns,
+        [(row["position_id"], _position(row, zone), row["position_id"] == chosen) for row in rows],
+        empty=word("no_positions"),
+        pick=pick,
     )
 
 
@@ -46,7 +49,7 @@ def _position(row: Row, zone: str) -> list[Cell]:
     ]
 
 
-def closed_table(rows: list[Row], zone: str, height: int) -> Block:
+def closed_table(rows: list[Row], zone: str, height: int, chosen: str | None = None, *, pick: bool = False) -> Block:
     """Closed positions, the newest first."""
     columns = [
         column(word("closed"), align="left"),
@@ -59,9 +62,10 @@ def closed_table(rows: list[Row], zone: str, height: int) -> Block:
     ]
     return table(
         columns,
-        [(row["position_id"], _closed(row, zone), False) for row in rows],
+        [(row["position_id"], _closed(row, zone), row["position_id"] == chosen) for row in rows],
         empty=word("no_closed"),
         height=height,
+        pick=pick,
     )
 
 
@@ -194,6 +198,54 @@ def _decision(row: Row, zone: str) -> list[Cell]:
         formats.number(body["expected_edge_bps"], 1),
         cell(why, tip=why),
     ]
+
+
+def choice_of_decisions(rows: list[Row], zone: str, height: int, chosen: str | None) -> Block:
+    """Decisions of all coins to choose one of, the newest first."""
+    columns = [
+        column(word("time"), align="left"),
+        column(word("coin"), align="left"),
+        column(word("action"), align="left"),
+        column(word("heat")),
+        column(word("entry")),
+    ]
+    listed = [
+        (
+            row["id"],
+            [
+                cell(formats.day_clock(row["ts_event"], zone), tip=formats.utc(row["ts_event"])),
+                cell(row["symbol"], tone="strong", tip=row["id"]),
+                pill_cell(word(row["action"]), ACTION_TONES.get(row["action"], "muted"), row["strategy"]),
+                formats.number(row["heat"], 0),
+                formats.price(row["entry"]),
+            ],
+            row["id"] == chosen,
+        )
+        for row in rows
+    ]
+    return table(columns, listed, empty=word("no_decisions"), height=height, pick=True)
+
+
+def choice_of_evaluations(rows: list[Row], zone: str, height: int, chosen: str | None) -> Block:
+    """Evaluations of one coin to choose one of, the newest first."""
+    columns = [
+        column(word("time"), align="left"),
+        column(word("action"), align="left"),
+        column(word("consensus")),
+        column(word("reason"), align="left", clip=True),
+    ]
+    listed = []
+    for row in rows:
+        body = row["body"]
+        why = " · ".join(reason_text(reason) for reason in body["reasons"])
+        cells: list[Cell] = [
+            cell(formats.clock(row["ts_event"], zone), tip=formats.utc(row["ts_event"])),
+            pill_cell(word(row["action"]), ACTION_TONES.get(row["action"], "muted"), row["strategy"]),
+            formats.number(body["consensus"], 2, sign=True),
+            cell(why, tip=why),
+        ]
+        listed.append((row["id"], cells, row["id"] == chosen))
+    return table(columns, listed, empty=word("why_no_evaluations"), height=height, pick=True)
 
 
 def commands_table(rows: list[Row], zone: str, height: int) -> Block:

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 import streamlit as st
 
 from cockpit.discovery_words import DISCOVERY_WORDS
+from cockpit.why_words import WHY_WORDS
 
 Language: TypeAlias = Literal["en", "zh"]
 
@@ -296,6 +297,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "market_name": ("Market", "市场"),
     "language": ("Language", "语言"),
     **DISCOVERY_WORDS,
+    **WHY_WORDS,
 }
 
 

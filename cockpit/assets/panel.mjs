@@ -111,6 +111,11 @@ class Card extends Rebuilt {
     if (data.title) head.append(element("span", "title", data.title));
     if (data.action) head.append(tip(element("span", "action " + (data.action.tone ?? "muted"), data.action.text), data.action.tip));
     if (data.at) head.append(tip(element("span", "at", data.at.text), data.at.tip));
+    if (data.ask) {
+      const link = tip(element("span", "link", data.ask.text), data.ask.tip);
+      link.onclick = () => this.panel.send("open", data.ask.to);
+      head.append(link);
+    }
     if (head.childElementCount) parts.push(head);
     for (const section of data.sections ?? []) {
       const box = element("div", "section");

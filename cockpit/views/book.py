@@ -5,7 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 import streamlit as st
 
-from cockpit import formats, ledger, panel, queries, session
+from cockpit import asking, card, formats, ledger, panel, queries, session, why_queries
 from cockpit.live import live
 from cockpit.queries import ReadModelMissing, Row
 from cockpit.reading import tone_of
@@ -54,8 +54,11 @@ def account() -> None:
                 ]
             ),
             panel.heading(word("positions")),
-            ledger.positions_table(queries.open_positions(url, market), zone),
+            ledger.positions_table(
+                queries.open_positions(url, market), zone, st.session_state.get("position_chosen"), pick=True
+            ),
         ],
+        on_pick=_choose_position,
     )
 
 
@@ -108,19 +111,36 @@ def orders() -> None:
     with right:
         events = queries.order_events(url, chosen) if chosen else []
         closed = queries.closed_positions(url, market, 50)
-        panel.draw(
-            "life",
-            [
+        held = st.session_state.get("position_chosen")
+        picked = chosen or held
+        decision = why_queries.decision_of(url, picked) if picked else None
+        blocks = []
+        if not held or chosen:
+            blocks += [
                 panel.heading(word("life"), events[-1]["symbol"] if events else ""),
                 ledger.order_life(events, zone) if events else panel.notice(word("choose_order")),
-                panel.heading(word("closed_positions")),
-                ledger.closed_table(closed, zone, CLOSED_PX),
-            ],
-        )
+            ]
+        if decision is not None:
+            blocks += [
+                panel.heading(word("decision"), decision["symbol"]),
+                card.decision_card(decision["symbol"], None, decision, zone),
+            ]
+        blocks += [
+            panel.heading(word("closed_positions")),
+            ledger.closed_table(closed, zone, CLOSED_PX, held, pick=True),
+        ]
+        panel.draw("life", blocks, on_pick=_choose_position, on_open=asking.ask)
+        asking.go()
 
 
 def _choose_order(client_order_id: str) -> None:
     st.session_state["order_chosen"] = client_order_id
+    st.session_state["position_chosen"] = None
+
+
+def _choose_position(position_id: str) -> None:
+    st.session_state["position_chosen"] = position_id
+    st.session_state["order_chosen"] = None
 
 
 st.subheader(word("book_question"), anchor=False)

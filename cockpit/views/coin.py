@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cockpit import attention, card, kline, ledger, panel, queries, ranking, session
+from cockpit import asking, attention, card, kline, ledger, panel, queries, ranking, session
 from cockpit.live import live
 from cockpit.queries import ReadModelMissing
 from cockpit.strings import word
@@ -48,7 +48,8 @@ def chart() -> None:
             blocks.insert(0, card.scores_card(ranked, of_snapshot["weights"] if of_snapshot else {}, zone))
         happened = queries.happenings(url, market, 40, symbol=symbol)
         blocks += [panel.heading(word("happenings")), ranking.happenings_feed(happened, zone, FEED_PX)]
-        panel.draw("coin_cards", blocks)
+        panel.draw("coin_cards", blocks, on_open=asking.ask)
+        asking.go()
 
 
 def chooser() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cockpit import card, formats, panel, queries, ranking, session
+from cockpit import asking, card, formats, panel, queries, ranking, session
 from cockpit.live import live
 from cockpit.strings import word
 
@@ -47,7 +47,8 @@ def rankings() -> None:
             ]
         happened = queries.happenings(url, market, 40, ("alarm", "anomaly"))
         blocks += [panel.heading(word("happenings")), ranking.happenings_feed(happened, zone, FEED_PX)]
-        panel.draw("aside", blocks)
+        panel.draw("aside", blocks, on_open=asking.ask)
+        asking.go()
 
 
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):

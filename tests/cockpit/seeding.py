@@ -69,6 +69,25 @@ HISTORY_MINUTES = 600
 INTERVALS = (("1m", 1), ("5m", 5), ("15m", 15))
 
 
+def shown(symbol: str, interval: str, closes: list[tuple[int, float]]) -> Iterator[dict[str, Any]]:
+    """Lines that look like indicators of a coin's closes."""
+    fast = slow = signal = closes[0][1]
+    signal = 0.0
+    for count, (ts_open, close) in enumerate(closes):
+        fast, slow = fast + (close - fast) * 2 / 13, slow + (close - slow) * 2 / 27
+        signal += (fast - slow - signal) * 0.2
+        warm = count >= 20
+        yield {
+            "market": MARKET, "symbol": symbol, "interval": interval, "ts_open": ts_open,
+            "ema_fast": fast if warm else None, "ema_slow": slow if warm else None,
+            "bollinger_upper": slow * 1.008 if warm else None, "bollinger_lower": slow * 0.992 if warm else None,
+            "vwap": slow * 0.998, "supertrend": slow * 0.99 if warm else None,
+            "rsi": 50.0 + 45.0 * math.tanh(300 * (close / slow - 1.0)) if warm else None,
+            "macd": fast - slow if warm else None, "macd_signal": signal if warm else None,
+            "macd_hist": fast - slow - signal if warm else None, "atr": close * 0.004, "adx": 28.0 if warm else None,
+        }  # fmt: skip
+
+
 class Seeding:
     """Writes the first state and then one second after another."""
 
@@ -266,6 +285,9 @@ class Seeding:
             for bar in gathered(rows, minutes, minute)
         ]
         connection.execute(insert(model.bars), bars)
+        for interval, _ in INTERVALS:
+            closes = [(bar["ts_open"], bar["close"]) for bar in bars if bar["interval"] == interval]
+            connection.execute(insert(model.indicators), list(shown(symbol, interval, closes)))
 
     def _bar_row(self, symbol: str, interval: str, bar: tuple[float, ...], *, closed: bool) -> dict[str, Any]:
         self.sequence += 1
@@ -315,6 +337,8 @@ class Seeding:
         )  # fmt: skip
         row = {"market": MARKET, "symbol": symbol, "strategy": "ember", "ts_event": self.now, "action": "wait"}
         put(connection, model.signals, {**row, "body": facts.encode_fact(fact)})
+        kept = {**row, "id": fact.id, "shadow": False, "decision_id": "", "body": facts.encode_fact(fact)}
+        put(connection, model.signal_history, kept)
 
     def _decision(self, connection: Connection, symbol: str, at: int, entry: float) -> str:
         decision_id = f"decision:{symbol}:{at}"
