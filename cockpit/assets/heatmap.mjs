@@ -8,7 +8,7 @@ const maps = new WeakMap(); // root -> HeatMap
 const LAYOUT_MS = 300_000;
 const DEEPEST = 88; // per cent of the tint: words stay readable on it
 const PHONE = 640;
-const ON_PHONE = 110; // tiles that a phone shows: the most traded
+const ON_PHONE = 70; // tiles that a phone shows: the most traded
 
 export function render(component) {
   const root = component.parentElement;
