@@ -53,7 +53,7 @@ imports: install
 	$(BIN)/lint-imports
 
 unit: install
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 # What the tests use beyond Python: installed by apt when we are root, named with the command to get it otherwise.
 system:
