@@ -2,15 +2,18 @@
 
 The page remembers per session which chart has its history. The chart checks each delta against what it holds and reports
 `need` when one does not join: then history is sent again.
+
+Indicators travel beside the bars: those chosen, whole when the choice or the chart changed, else the last few.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
-from cockpit import formats, queries
+from cockpit import formats, queries, why_queries
 from cockpit.panel import mount
 from cockpit.queries import NANOS, Row
 from cockpit.reading import code_text
@@ -22,12 +25,31 @@ HISTORY_BARS = 1000
 DELTA_BARS = 3
 FILLS = 500
 HEIGHT_PX = 520
+PANE_PX = 120
+OVERLAYS = {
+    "ema": ("ema_fast", "ema_slow"),
+    "bollinger": ("bollinger_upper", "bollinger_lower"),
+    "vwap": ("vwap",),
+    "supertrend": ("supertrend",),
+}
+PANES = {"rsi": ("rsi",), "macd": ("macd_hist", "macd", "macd_signal"), "adx": ("adx",)}
+AT_FIRST = ("ema",)
 _SENT = "kline_sent"
+_SHOWN = "kline_shown"
 
 
-def kline(url: str, market: str, symbol: str, interval: str, lines: list[dict[str, Any]], zone: str) -> None:
-    """Draw the chart of one coin and keep it up to date; call it in a live part."""
-    mount("kline", "kline", message(st.session_state, url, market, symbol, interval, lines, zone), {"need": _forget})
+def kline(
+    url: str,
+    market: str,
+    symbol: str,
+    interval: str,
+    lines: list[dict[str, Any]],
+    zone: str,
+    shown: Sequence[str] = (),
+) -> None:
+    """Draw the chart of one coin with the indicators `shown`, and keep it up to date; call it in a live part."""
+    data = message(st.session_state, url, market, symbol, interval, lines, zone, shown)
+    mount("kline", "kline", data, {"need": _forget})
 
 
 def forget() -> None:
@@ -40,7 +62,14 @@ def _forget() -> None:
 
 
 def message(
-    session: Any, url: str, market: str, symbol: str, interval: str, lines: list[dict[str, Any]], zone: str
+    session: Any,
+    url: str,
+    market: str,
+    symbol: str,
+    interval: str,
+    lines: list[dict[str, Any]],
+    zone: str,
+    shown: Sequence[str] = (),
 ) -> dict[str, Any]:
     """What the chart gets now: history if this session's chart has none of this coin and interval, else a delta."""
     key = f"{market}/{symbol}/{interval}/{word('coin')}"
@@ -54,6 +83,7 @@ def message(
     fills = queries.fills(url, market, symbol, FILLS, after)
     sequence = max((fill["sequence"] for fill in fills), default=max(after, 0))
     session[_SENT] = (key, sequence)
+    drawn = _indicators(session, is_delta, url, market, symbol, interval, shown)
     packed = [_bar(bar) for bar in bars]
     newest = bars[-1] if bars else None
     return {
@@ -64,15 +94,34 @@ def message(
         "after": max(after, 0),
         "sequence": sequence,
         "lines": lines,
+        "indicators": drawn,
         "decimals": formats.price_decimals(newest["close"]) if newest else 2,
         "shift": formats.zone_offset_s(newest["ts_open"], zone) if newest else 0,
-        "height": HEIGHT_PX,
+        "height": HEIGHT_PX + PANE_PX * len(drawn["panes"]),
         "texts": {
             "coin": f"{symbol} · {interval}",
             "volume": word("volume"),
             "nothing": word("chart_nothing"),
             "now": word("go_to_now"),
         },
+    }
+
+
+def _indicators(
+    session: Any, is_delta: bool, url: str, market: str, symbol: str, interval: str, shown: Sequence[str]
+) -> dict[str, Any]:
+    """The chosen indicators: names of their columns per pane, and rows of [time, values...] in the order of the columns."""
+    chosen = [name for name in (*OVERLAYS, *PANES) if name in shown]
+    whole = not is_delta or session.get(_SHOWN) != chosen
+    session[_SHOWN] = chosen
+    columns = [column for name in chosen for column in (OVERLAYS | PANES)[name]]
+    limit = HISTORY_BARS if whole else DELTA_BARS
+    rows = why_queries.indicators(url, market, symbol, interval, limit) if columns else []
+    return {
+        "whole": whole,
+        "overlays": [{"name": word(f"ind_{name}"), "columns": OVERLAYS[name]} for name in chosen if name in OVERLAYS],
+        "panes": [{"name": word(f"ind_{name}"), "columns": PANES[name]} for name in chosen if name in PANES],
+        "rows": [[row["ts_open"] // NANOS, *(row[column] for column in columns)] for row in rows],
     }
 
 

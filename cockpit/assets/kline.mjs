@@ -9,6 +9,8 @@ const library = globalThis.LightweightCharts;
 const charts = new WeakMap(); // root -> Kline
 const ASK_AGAIN_MS = 3000;
 const SHOWN_AT_FIRST = 120;
+const PANE_SHARE = 0.24; // of the candles' height
+const LEVELS = { rsi: [30, 70], macd: [0], adx: [25] };
 const LABELS_UP_TO = 160; // bars in view; beyond it markers lose their words
 
 export function render(component) {
@@ -41,6 +43,7 @@ class Kline {
     this.bars = new Map(); // time -> bar, insertion in time order
     this.fills = [];
     this.lines = new Map();
+    this.studies = []; // {column, name, pane, series, points: time -> value}
     this.asked = 0;
     this.updates = 0;
     this.now.onclick = () => this.chart.timeScale().scrollToRealTime();
@@ -60,6 +63,7 @@ class Kline {
     if (data.history) this.restart(data);
     else if (!this.joins(data)) return this.ask(data);
     else this.extend(data);
+    this.study(data.indicators);
     this.draw_lines(data.lines);
     this.describe(null);
     this.tell(data);
@@ -96,16 +100,18 @@ class Kline {
     const style = getComputedStyle(this.box);
     const of = (name) => style.getPropertyValue(name).trim();
     const colours = ["--st-text-color", "--st-border-color", "--st-green-color", "--st-red-color", "--st-gray-color", "--st-font",
-      "--st-primary-color", "--st-blue-color", "--st-orange-color", "--st-background-color"].map(of);
+      "--st-primary-color", "--st-blue-color", "--st-orange-color", "--st-background-color", "--st-violet-color"].map(of);
     if (colours.join() === this.painted) return;
     this.painted = colours.join();
-    const [text, line, up, down, gray, font, accent, calm, warn, ground] = colours;
-    this.colours = { text, up, down, gray, accent, calm, warn };
+    const [text, line, up, down, gray, font, accent, calm, warn, ground, violet] = colours;
+    this.colours = { text, up, down, gray, accent, calm, warn, violet };
     this.chart.applyOptions({
       layout: { textColor: gray, fontFamily: font, background: { color: ground } },
       grid: { vertLines: { color: line + "55" }, horzLines: { color: line + "55" } },
       crosshair: { vertLine: { color: gray, labelBackgroundColor: gray }, horzLine: { color: gray, labelBackgroundColor: gray } },
     });
+    this.chart.applyOptions({ layout: { panes: { separatorColor: line, separatorHoverColor: line } } });
+    for (const study of this.studies) this.tint(study);
     this.candles.applyOptions({ upColor: up, downColor: down, wickUpColor: up, wickDownColor: down });
     if (this.bars.size) { this.volume.setData([...this.bars.values()].map((bar) => this.column(bar))); this.mark(); }
   }
@@ -202,6 +208,69 @@ class Kline {
     }));
   }
 
+  study(data) { // indicators: over the candles, or in panes of their own below
+    if (!data) return;
+    if (data.whole) {
+      const wanted = [
+        ...data.overlays.flatMap((group) => group.columns.map((column) => ({ column, name: group.name, pane: 0 }))),
+        ...data.panes.flatMap((group, i) => group.columns.map((column) => ({ column, name: group.name, pane: i + 1 }))),
+      ];
+      const signature = wanted.map((study) => study.column + study.pane + study.name).join();
+      if (signature !== this.signature) { this.signature = signature; this.rebuild(wanted, data.panes); }
+      this.studies.forEach((study, i) => {
+        study.points = new Map(data.rows.map((row) => [row[0] + this.shift, row[i + 1]]));
+        study.series.setData([...study.points].map(([time, value]) => this.point(study, time, value)));
+      });
+      return;
+    }
+    for (const row of data.rows) {
+      const time = row[0] + this.shift;
+      this.studies.forEach((study, i) => {
+        const newest = [...study.points.keys()].at(-1);
+        if (row.length !== this.studies.length + 1 || (newest !== undefined && time <= newest)) return;
+        study.points.set(time, row[i + 1]);
+        study.series.update(this.point(study, time, row[i + 1]));
+      });
+    }
+  }
+
+  rebuild(wanted, panes) {
+    const range = this.chart.timeScale().getVisibleLogicalRange();
+    for (const study of this.studies) this.chart.removeSeries(study.series);
+    while (this.chart.panes().length > 1) this.chart.removePane(this.chart.panes().length - 1);
+    this.studies = wanted.map((study) => {
+      const bars = study.column === "macd_hist";
+      const options = { priceLineVisible: false, lastValueVisible: study.pane > 0 && !bars, crosshairMarkerVisible: false };
+      if (!bars) options.lineWidth = study.column === "supertrend" ? 2 : 1;
+      if (study.column === "supertrend") options.lineStyle = 1;
+      if (study.pane === 0) options.autoscaleInfoProvider = () => null; // candles alone set the scale
+      if (study.pane > 0 && !study.column.startsWith("macd")) options.priceFormat = { type: "price", precision: 1, minMove: 0.1 };
+      if (study.column.startsWith("macd")) options.priceFormat = this.candles.options().priceFormat;
+      const kind = bars ? library.HistogramSeries : library.LineSeries;
+      const made = { ...study, points: new Map(), series: this.chart.addSeries(kind, options, study.pane) };
+      for (const level of (study.pane > 0 && LEVELS[study.column]) || []) {
+        made.series.createPriceLine({ price: level, color: this.colours.gray + "88", lineWidth: 1, lineStyle: 3, axisLabelVisible: false, title: "" });
+      }
+      this.tint(made);
+      return made;
+    });
+    this.chart.panes().forEach((pane, i) => pane.setStretchFactor(i ? PANE_SHARE : 1));
+    if (range) this.chart.timeScale().setVisibleLogicalRange(range);
+  }
+
+  tint(study) {
+    const { calm, warn, violet, gray, accent } = this.colours;
+    study.color = { ema_fast: calm, ema_slow: warn, bollinger_upper: gray, bollinger_lower: gray, vwap: violet, supertrend: accent,
+      rsi: violet, macd: calm, macd_signal: warn, macd_hist: gray, adx: accent }[study.column] ?? gray;
+    study.series.applyOptions({ color: study.color });
+  }
+
+  point(study, time, value) {
+    if (value === null || value === undefined) return { time };
+    if (study.column !== "macd_hist") return { time, value };
+    return { time, value, color: (value >= 0 ? this.colours.up : this.colours.down) + "88" };
+  }
+
   draw_lines(lines) {
     const wanted = new Set();
     for (const line of lines) {
@@ -229,6 +298,18 @@ class Kline {
       part.append(make("span", "k", word), document.createTextNode(value));
       parts.push(part);
     }
+    const breaks = make("span", "break");
+    if (this.studies.length) parts.push(breaks);
+    this.studies.forEach((study, i) => {
+      const newest = [...study.points.values()].at(-1);
+      const value = this.hovered !== undefined && study.points.has(this.hovered) ? study.points.get(this.hovered) : newest;
+      const part = make("span");
+      const key = make("span", "k", i && this.studies[i - 1].name === study.name ? "" : study.name);
+      const number = make("span", "", value === null || value === undefined ? "–" : study.series.priceFormatter().format(value));
+      number.style.color = study.color;
+      part.append(key, number);
+      parts.push(part);
+    });
     this.legend.replaceChildren(...parts);
     if (!move) return;
     const here = (this.marked ?? []).filter((group) => group.time === move.time).flatMap((group) => group.fills);
@@ -247,7 +328,8 @@ class Kline {
     this.box.classList.toggle("bare", !this.bars.size);
     Object.assign(this.box.dataset, {
       key: this.key, bars: this.bars.size, fills: this.fills.length, markers: (this.marked ?? []).length, lines: this.lines.size,
-      updates: this.updates, histories: Number(this.box.dataset.histories ?? 0) + (data.history ? 1 : 0),
+      updates: this.updates, studies: this.studies.map((study) => study.column).join(" "), panes: this.chart.panes().length,
+      points: this.studies.length ? this.studies[0].points.size : 0, histories: Number(this.box.dataset.histories ?? 0) + (data.history ? 1 : 0),
       close: this.bars.size ? this.last().close : "",
     });
   }

@@ -25,7 +25,7 @@ def chart() -> None:
     left, right = st.columns([0.7, 0.3], gap="small")
     with left:
         interval = st.session_state.get("interval") or kline.INTERVALS[0]
-        kline.kline(url, market, symbol, interval, kline.position_lines(position), zone)
+        kline.kline(url, market, symbol, interval, kline.position_lines(position), zone, indicators())
         blocks = []
         if position is not None:
             blocks += [panel.heading(word("position_of")), ledger.positions_table([position], zone)]
@@ -80,9 +80,29 @@ def chooser() -> None:
                 label_visibility="collapsed",
                 on_change=_interval,
             )
+    st.pills(
+        word("indicators"),
+        [*kline.OVERLAYS, *kline.PANES],
+        selection_mode="multi",
+        default=indicators(),
+        format_func=lambda name: word(f"ind_{name}"),
+        key="indicators_box",
+        label_visibility="collapsed",
+        help=word("ind_from"),
+        on_change=_indicators,
+    )
     if current is not None:
         st.query_params["symbol"] = current
         attention.look_at(current)
+
+
+def indicators() -> list[str]:
+    """Indicators drawn in this session."""
+    return list(st.session_state.get("indicators_shown", kline.AT_FIRST))
+
+
+def _indicators() -> None:
+    st.session_state["indicators_shown"] = list(st.session_state.get("indicators_box") or [])
 
 
 def _chosen() -> None:

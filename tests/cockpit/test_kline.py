@@ -78,3 +78,23 @@ def test_a_coin_without_bars_gives_an_empty_history(ask: Ask):
     message = ask({}, "NOSUCHUSDT")
     assert message["history"] == []
     assert message["fills"] == []
+
+
+def test_chosen_indicators_come_whole_then_as_deltas_and_whole_again_when_the_choice_changes(
+    settings: Settings, seeding: Seeding
+):
+    def ask(*shown: str):
+        return kline.message(session, settings.read_model.url, MARKET, HELD, "1m", [], ZONE, shown)
+
+    session: dict[str, Any] = {}
+    first, second, third = ask("rsi", "ema"), ask("ema", "rsi"), ask("ema", "macd")
+    assert [pane["columns"] for pane in first["indicators"]["panes"]] == [("rsi",)]
+    assert first["indicators"]["whole"]
+    assert len(first["indicators"]["rows"]) > 500
+    assert {len(row) for row in first["indicators"]["rows"]} == {4}
+    assert not second["indicators"]["whole"]
+    assert len(second["indicators"]["rows"]) == kline.DELTA_BARS
+    assert third["history"] is None
+    assert third["indicators"]["whole"]
+    assert third["height"] == first["height"] == kline.HEIGHT_PX + kline.PANE_PX
+    assert ask()["indicators"]["rows"] == []
