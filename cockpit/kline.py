@@ -20,7 +20,6 @@ from cockpit.reading import code_text
 from cockpit.strings import word
 
 INTERVALS = ("1m", "5m", "15m")
-LONGER_S = {"5m": 300, "15m": 900}
 HISTORY_BARS = 1000
 DELTA_BARS = 3
 FILLS = 500
@@ -77,9 +76,6 @@ def message(
     is_delta = sent is not None and sent[0] == key
     after = sent[1] if sent is not None and is_delta else -1
     bars = queries.newest_bars(url, market, symbol, interval, DELTA_BARS if is_delta else HISTORY_BARS)
-    if not is_delta and interval in LONGER_S:
-        before = bars[0]["ts_open"] if bars else None
-        bars = [*queries.bars_from_minutes(url, market, symbol, LONGER_S[interval], before), *bars]
     fills = queries.fills(url, market, symbol, FILLS, after)
     sequence = max((fill["sequence"] for fill in fills), default=max(after, 0))
     session[_SENT] = (key, sequence)

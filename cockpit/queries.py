@@ -261,34 +261,6 @@ def newest_bars(url: str, market: str, symbol: str, interval: str, limit: int) -
     return ask(url, question.order_by(table.c.ts_open.desc()).limit(limit))[::-1]
 
 
-@st.cache_resource(ttl=CALM_S, show_spinner=False, max_entries=64)
-def bars_from_minutes(url: str, market: str, symbol: str, seconds: int, before: int | None) -> list[Row]:
-    """Bars of a longer interval made of the stored minutes that opened before `before`, oldest first.
-
-    A venue's history is kept in minutes; the desk's own longer bars begin when it did.
-    """
-    minutes = model.bars
-    length = seconds * NANOS
-    ts_open = (minutes.c.ts_open - minutes.c.ts_open % length).label("ts_open")
-    of_coin = [minutes.c.market == market, minutes.c.symbol == symbol, minutes.c.interval == "1m", minutes.c.closed]
-    if before is not None:
-        of_coin.append(minutes.c.ts_open < before)
-    question = (
-        select(
-            ts_open,
-            func.first_value(minutes.c.open).over(partition_by=ts_open, order_by=minutes.c.ts_open).label("open"),
-            func.max(minutes.c.high).over(partition_by=ts_open).label("high"),
-            func.min(minutes.c.low).over(partition_by=ts_open).label("low"),
-            minutes.c.close,
-            func.sum(minutes.c.volume).over(partition_by=ts_open).label("volume"),
-            func.row_number().over(partition_by=ts_open, order_by=minutes.c.ts_open.desc()).label("back"),
-        )
-        .where(*of_coin)
-        .subquery()
-    )
-    return ask(url, select(question).where(question.c.back == 1).order_by(question.c.ts_open))
-
-
 @st.cache_resource(ttl=LIVE_S, show_spinner=False, max_entries=64)
 def fills(url: str, market: str, symbol: str, limit: int, after: int = -1) -> list[Row]:
     """The newest fills of one coin with a sequence above `after`, oldest first: what the K-line marks."""

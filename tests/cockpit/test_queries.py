@@ -64,20 +64,6 @@ def test_bars_come_oldest_first_and_end_with_the_forming_one(url: str):
         assert all(bar["closed"] for bar in bars[:-1])
 
 
-def test_longer_bars_are_made_of_minutes_where_the_read_model_has_none(url: str, seeding: Seeding):
-    for interval, seconds in (("5m", 300), ("15m", 900)):
-        stored = [bar for bar in queries.newest_bars(url, MARKET, HELD, interval, 40) if bar["closed"]]
-        made = {bar["ts_open"]: bar for bar in queries.bars_from_minutes(url, MARKET, HELD, seconds, None)}
-        for bar in stored:
-            again = made[bar["ts_open"]]
-            assert [again[name] for name in ("open", "high", "low", "close")] == [
-                bar[name] for name in ("open", "high", "low", "close")
-            ]
-            assert again["volume"] == pytest.approx(bar["volume"])
-        before = stored[-1]["ts_open"]
-        assert all(bar["ts_open"] < before for bar in queries.bars_from_minutes(url, MARKET, HELD, seconds, before))
-
-
 def test_fills_are_given_from_a_sequence_on(url: str, seeding: Seeding):
     before = queries.fills(url, MARKET, HELD, 500)
     seeding.fill_now(HELD)
