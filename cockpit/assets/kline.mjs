@@ -218,6 +218,9 @@ class Kline {
       const signature = wanted.map((study) => study.column + study.pane + study.name).join();
       if (signature !== this.signature) { this.signature = signature; this.rebuild(wanted, data.panes); }
       this.studies.forEach((study, i) => {
+        if (study.pane === 0 || study.column.startsWith("macd")) { // in the coin's own decimals
+          study.series.applyOptions({ priceFormat: this.candles.options().priceFormat });
+        }
         study.points = new Map(data.rows.map((row) => [row[0] + this.shift, row[i + 1]]));
         study.series.setData([...study.points].map(([time, value]) => this.point(study, time, value)));
       });
@@ -245,7 +248,9 @@ class Kline {
       if (study.column === "supertrend") options.lineStyle = 1;
       if (study.pane === 0) options.autoscaleInfoProvider = () => null; // candles alone set the scale
       if (study.pane > 0 && !study.column.startsWith("macd")) options.priceFormat = { type: "price", precision: 1, minMove: 0.1 };
-      if (study.column.startsWith("macd")) options.priceFormat = this.candles.options().priceFormat;
+      if (["rsi", "adx"].includes(study.column)) {
+        options.autoscaleInfoProvider = () => ({ priceRange: { minValue: 0, maxValue: 100 } });
+      }
       const kind = bars ? library.HistogramSeries : library.LineSeries;
       const made = { ...study, points: new Map(), series: this.chart.addSeries(kind, options, study.pane) };
       for (const level of (study.pane > 0 && LEVELS[study.column]) || []) {
