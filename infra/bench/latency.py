@@ -93,7 +93,7 @@ def _log(seconds: int, symbols: int) -> list[bytes]:
 
 def _start_desk(folder: Path, address: str) -> subprocess.Popen[bytes]:
     settings = {
-        **EAGER, "broker": {"kind": "external", "address": address, "linger_ms": 0.0},
+        **EAGER, "broker": {"kind": "external", "address": address, "linger_ms": 1.0},
         "run": {"folder": str(folder / "var")},
     }  # fmt: skip
     file = folder / "settings.yaml"

@@ -10,7 +10,7 @@ from contracts import events
 from contracts.events import encode_event
 from operators.slices import F8, I8, MINUTE, SECOND, ColumnBatch, Kind
 
-HISTORY = 120  # minutes of history before the first tick
+HISTORY = 60  # minutes of history before the first tick
 START = 1_786_000_020 * SECOND
 
 
@@ -112,7 +112,7 @@ def batches(
 
 
 def _head(labels: list[str], price: F8, minute: F8, rng: np.random.Generator) -> ColumnBatch:
-    """What a log begins with: trading rules, two hours of 1 m history per coin that ends at `price`, one ticker array.
+    """What a log begins with: trading rules, an hour of 1 m history per coin that ends at `price`, one ticker array.
 
     `minute` (S,) is the quote volume of a usual minute.
     """
