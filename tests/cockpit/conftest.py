@@ -13,7 +13,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from _pytest.runner import runtestprotocol
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from cockpit import access
@@ -131,23 +130,3 @@ def page(browser: Browser) -> Iterator[Page]:
     yield opened
     context.close()
     assert errors == []
-
-
-def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    """Give a browser test a second and third try.
-
-    On a busy machine Streamlit's page sometimes drops a live part's update that overtook a page switch ("Bad delta path") and draws it with
-    the next one; a test that looked just then fails though a person would not notice.
-    """
-    if item.get_closest_marker("browser") is None or item.path.parent != Path(__file__).parent:
-        return None
-    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    for _ in range(3):
-        item._initrequest()  # type: ignore[attr-defined]
-        reports = runtestprotocol(item, nextitem=nextitem, log=False)
-        if not any(report.failed for report in reports):
-            break
-    for report in reports:
-        item.ihook.pytest_runtest_logreport(report=report)
-    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-    return True
