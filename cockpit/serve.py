@@ -21,7 +21,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from cockpit import theme
+from cockpit import late_updates, theme
 from cockpit.context import configure
 from cockpit.library import chart_library
 from contracts.errors import EmberlineError
@@ -73,6 +73,7 @@ def serve(settings: Settings, ready: Callable[[], None] | None = None) -> None:
     Raises EmberlineError if the chart library is not the one we know. A port in use ends the process with status 1.
     """
     configure(settings)
+    late_updates.install()
     library = chart_library()
     for module in FIRST_VISIT:
         importlib.import_module(module)
