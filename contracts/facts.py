@@ -116,6 +116,8 @@ class CandidateSnapshot(Fact, frozen=True, kw_only=True, tag="candidates"):
     stage_since: list[UnixNanos]
     group: list[str]
     universe: int
+    `held_back` is "high_corr_group=X" where a hotter coin that is kept shares the correlation group or sector X. `mentions`, `voices`
+    (different authors) and `tone` (-1..1) count the social window; these are empty before the first mention was seen.
     weights: dict[str, float]
 
 
@@ -142,6 +144,11 @@ class StageChanged(Fact, frozen=True, kw_only=True, tag="stage_changed"):
     symbol: str
     stage: str
     previous: str
+    sector: list[str] = []
+    held_back: list[str] = []
+    mentions: list[int] = []
+    voices: list[int] = []
+    tone: list[float | None] = []
     reason: Reason
     heat: float
 

@@ -9,6 +9,7 @@ import msgspec
 
 from contracts.errors import SettingsError
 from contracts.settings import Settings, load_settings, parse_settings
+from contracts.settings.sectors import inline_sectors
 from infra.broker.local import running_broker
 
 SETTINGS_ENV = "EMBERLINE_SETTINGS"
@@ -46,10 +47,11 @@ def read_raw(path: Path | None) -> dict[str, Any]:
 def write_effective(path: Path | None, changes: dict[str, dict[str, Any]], target: Path) -> Settings:
     """Merge `changes` (section -> key -> value) over a settings file, write the result to `target`, return it checked.
 
-    Children of the supervisor all read this one file. JSON is YAML, so the suffix is .yaml. Raises SettingsError.
+    Children of the supervisor all read this one file, in which the sector tags stand as they are now. JSON is YAML, so the suffix
+    is .yaml. Raises SettingsError.
     """
     load_settings(path)
-    raw = read_raw(path)
+    raw = inline_sectors(read_raw(path), str(path or "defaults"))
     for section, values in changes.items():
         raw[section] = {**raw.get(section, {}), **values}
     settings = parse_settings(raw, str(path or "defaults"))

@@ -106,7 +106,7 @@ class Decide:
         self._repeat = int(settings.signals.repeat_s * SECOND)
         self._thresholds: F8 = np.zeros((LIMITS, 0))
         self._trading: B1 = np.zeros(0, np.bool_)
-        self._groups: tuple[list[str], I8] | None = None
+        self._groups: tuple[list[str] | None, list[str] | None, I8] | None = None
 
     def start(self) -> DecideState:
         """Nothing seen yet."""
@@ -493,17 +493,18 @@ class Decide:
     def _group(self, state: DecideState, piece: Slice, frame: int) -> I8:
         """Number of each coin's correlation group, -1 for none; (columns of the state,)."""
         width = state.pace.shape[2]
-        if piece.groups is None:
-            return np.full(width, -1, np.int64)
-        names = piece.groups[frame]  # they change with 15-minute bars only, and those end a stretch of frames
-        if self._groups is None or self._groups[0] is not names or self._groups[1].shape[0] != width:
-            numbers: dict[str, int] = {}
-            group = np.full(width, -1, np.int64)
-            for s, name in enumerate(names[:width]):
-                if name:
-                    group[s] = numbers.setdefault(name, len(numbers))
-            self._groups = (names, group)
-        return self._groups[1]
+        # Groups change with 15-minute bars only, and those end a stretch of frames.
+        names = piece.groups[frame] if piece.groups is not None else None
+        known = self._groups
+        if known is None or known[0] is not names or known[1] is not piece.sectors or known[2].shape[1] != width:
+            group = np.full((2, width), -1, np.int64)
+            for row, called in enumerate((names, piece.sectors)):
+                numbers: dict[str, int] = {}
+                for s, name in enumerate(called[:width] if called is not None else ()):
+                    if name:
+                        group[row, s] = numbers.setdefault(name, len(numbers))
+            known = self._groups = (names, piece.sectors, group)
+        return known[2]
 
 
 def _bars(columns: F8) -> tuple[F8, F8, F8, F8]:

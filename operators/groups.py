@@ -13,7 +13,7 @@ from operators.candidates import Filter
 from operators.jit import kernel
 from operators.slices import F4, I4, I8, SECOND, HistoryBars, Slice
 from operators.state import State, capacity, grow
-from operators.universe import base_of
+from operators.universe import base_of, sector_of
 
 SHORT_S: Final = 900
 SHORT: Final = 97
@@ -117,7 +117,8 @@ class Groups:
 
     Two coins are one group when their 15-minute log returns of the last day, or their hourly ones of the last 30 days, correlate above
     `threshold` (Pearson, pairs where both are known). The most liquid coin leads and gives the group its name; every other joins the
-    first leader it moves with. Coins that move with nobody have no group. step adds `groups`, per frame the name for each symbol.
+    first leader it moves with. Coins that move with nobody have no group. step adds `groups`, per frame the name for each symbol,
+    and `sectors`, the tag of each symbol in the settings.
     """
 
     name = "groups"
@@ -127,6 +128,7 @@ class Groups:
         self._own = settings.groups
         self._names: list[str] = []
         self._of: tuple[bytes, int] | None = None
+        self._sectors: list[str] = []
 
     def start(self) -> GroupState:
         """No group yet."""
@@ -138,6 +140,9 @@ class Groups:
         if frames is None or pool is None or anomaly is None:
             return
         width = piece.width
+        if width != len(self._sectors):
+            self._sectors = [sector_of(symbol, self._own.sectors) for symbol in piece.symbols[:width]]
+        piece.sectors = self._sectors
         state.reserve(width)
         ends = frames.ts_open // SECOND + 1
         groups: list[list[str]] = []

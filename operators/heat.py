@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
@@ -15,6 +14,7 @@ from contracts.settings import DeskSettings
 from operators import heat_walk as walking
 from operators.candidates import FILTER_NAMES, STAGE_NAMES, Filter, Trigger
 from operators.slices import F4, F8, I4, I8, SECOND, U1, HeatBlock, Kind, Slice
+from operators.social import MINUTE_S, SILENCE, Figures, Social, Talk
 from operators.state import State, capacity, grow
 from operators.universe import base_of, is_excluded
 
@@ -28,16 +28,16 @@ DIMENSIONS = ("volume", "momentum", "volatility", "liquidity", "social", "novelt
 
 @dataclass
 class HeatState(State):
-    """What was heard of coins: when listed (symbol -> second), when announced (base -> second), mentions (base -> faded
-    count, second).
+    """What was heard of coins: when listed (symbol -> second), when announced (base -> second), who speaks of them (`social.Talk` by
+    base).
 
     `mentioned` tells whether any mention was ever seen. Dicts are bounded: the oldest entry leaves first.
     """
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     listed: dict[str, int] = field(default_factory=dict)
     announced: dict[str, int] = field(default_factory=dict)
-    mentions: dict[str, tuple[float, int]] = field(default_factory=dict)
+    talk: dict[str, Talk] = field(default_factory=dict)
     mentioned: bool = False
 
 
@@ -52,10 +52,11 @@ class Heat:
     | momentum | exp(ranking score - alarm threshold, the threshold kept within `momentum_band` of its start): speed against the market |
     | volatility | 24 h range over the median coin's, times nearness to the 24 h high (1 at it, 0 from 10 % below on) |
     | liquidity | decades of 24 h quote volume above the filter, 100 at `liquidity_full`, less spread / `spread_zero_bps` of it |
-    | social | mentions of the last minutes, an author above `famous_followers` counting more; takes no part before the first mention |
+    | social | voices of the last minutes, each author once, by followers and tone (`social.Social`); no part before the first mention |
     | novelty | 100 halving every `age_half_d` days since the listing; a fresh announcement reads 100 and fades over `announced_h` |
 
-    The total is the weighted mean. Coins that the filters failed come after those that passed. step adds `heat`, a
+    The total is the weighted mean. Coins that the filters failed come after those that passed. Of the coins of one correlation group or
+    one sector that passed, the hottest is kept and the others are held back (`high_corr_group=X`). step adds `heat`, a
     `CandidateSnapshot` each second, a `MarketMap` every 30 seconds, and a `StageChanged` for each move of the pool.
     """
 
@@ -77,7 +78,8 @@ class Heat:
         )  # fmt: skip
         weights = own.weights
         self._weights = np.array([getattr(weights, name) for name in DIMENSIONS])
-        self._coins = _Coins()
+        self._social = Social(own)
+        self._coins = _Coins(self._social)
 
     def start(self) -> HeatState:
         """Nothing known of any coin."""
@@ -98,6 +100,7 @@ class Heat:
         top: I4 = np.empty((count, self._own.top), dtype=np.int32)
         shares: list[dict[str, float]] = []
         universe: I8 = np.zeros(count, dtype=np.int64)
+        talked: list[list[Figures] | None] = []
 
         def score(first: int, until: int) -> None:
             weights = self._weights.copy()
@@ -111,6 +114,20 @@ class Heat:
                 frames.quote_volume_24h, frames.bid, frames.ask, coins.excluded, passed, listed_at, coins.announced_at,
                 coins.mentions, coins.mentioned_at, weights, self._rules, scores, total, top, universe,
             )  # fmt: skip
+            for shown in top[first:until].tolist():
+                talked.append([coins.figures[s] for s in shown if s >= 0] if state.mentioned else None)
+
+        def score_on(first: int, until: int) -> None:
+            """Score, and forget old voices at each full minute, before its frame."""
+            if state.talk:
+                for f in (first + np.flatnonzero(frames.ts_open[first:until] // SECOND % MINUTE_S == 0)).tolist():
+                    if f > first:
+                        score(first, f)
+                    first = f
+                    for base in self._social.forget(state.talk, int(frames.ts_open[f]) // SECOND):
+                        coins.tell(state, base)
+            if until > first:
+                score(first, until)
 
         done = 0
         rows = frames.row
@@ -120,30 +137,23 @@ class Heat:
                 if isinstance(event, Announcement | Instruments | Mention):
                     until = int(np.searchsorted(rows, row, side="right"))
                     if until > done:
-                        score(done, until)
+                        score_on(done, until)
                         done = until
                     self._hear(state, event)
         if count > done:
-            score(done, count)
+            score_on(done, count)
         piece.heat = HeatBlock(scores=scores, total=total, raw=pool.raw, stage=pool.stage, top=top, passed=passed)
         for f, s, before, after, trigger in pool.moves:
             _moved(piece, f, s, before, after, trigger)
         for f in range(count):
-            self._snapshot(piece, f, shares[f], int(universe[f]))
+            self._snapshot(piece, f, shares[f], int(universe[f]), talked[f])
             if (int(frames.ts_open[f]) // SECOND + 1) % MAP_S == 0:
                 self._map(piece, f)
 
     def _hear(self, state: HeatState, event: Announcement | Instruments | Mention) -> None:
         if isinstance(event, Mention):
             state.mentioned = True
-            second = event.ts_event // SECOND
-            weight = 1.0
-            if event.followers > self._own.famous_followers:
-                weight += math.log10(event.followers / self._own.famous_followers)
-            for base in event.symbols:
-                count, before = state.mentions.pop(base, (0.0, second))
-                count *= 2.0 ** (-max(0, second - before) / self._own.mention_fade_s)
-                _remember(state.mentions, base, (count + weight, max(second, before)))
+            for base in self._social.hear(state.talk, event):
                 self._coins.tell(state, base)
         elif isinstance(event, Announcement):
             if event.category == "listing":
@@ -156,7 +166,9 @@ class Heat:
                     _remember(state.listed, row.symbol, row.ts_listed // SECOND)
                     self._coins.tell(state, row.base)
 
-    def _snapshot(self, piece: Slice, f: int, weights: dict[str, float], universe: int) -> None:
+    def _snapshot(
+        self, piece: Slice, f: int, weights: dict[str, float], universe: int, talked: list[Figures] | None
+    ) -> None:
         frames, pool, heat, anomaly = piece.frames, piece.pool, piece.heat, piece.anomaly
         assert frames is not None
         assert pool is not None
@@ -189,7 +201,10 @@ class Heat:
             traded,
             spread,
         ) = columns.tolist()
-        symbols, groups = piece.symbols, piece.groups
+        symbols, groups, sectors = piece.symbols, piece.groups, piece.sectors
+        group = [groups[f][s] for s in numbers] if groups is not None else [""] * len(numbers)
+        sector = [sectors[s] for s in numbers] if sectors is not None else [""] * len(numbers)
+        passed = heat.passed[f, ids].tolist()
         key = f"{piece.market}-candidates-{end // SECOND}"
         piece.add(
             int(frames.row[f]),
@@ -200,13 +215,15 @@ class Heat:
                 symbols=[symbols[s] for s in numbers], rank=list(range(1, len(numbers) + 1)),
                 heat=total, volume_score=volume, momentum_score=momentum, volatility_score=volatility, liquidity_score=liquidity,
                 social_score=social, novelty_score=novelty, score=score, stage=[STAGE_NAMES[k] for k in pool.stage[f, ids].tolist()],
-                passed=heat.passed[f, ids].tolist(), failed=[FILTER_NAMES[k] for k in pool.failed[f, ids].tolist()], price=price,
+                passed=passed, failed=[FILTER_NAMES[k] for k in pool.failed[f, ids].tolist()], price=price,
                 change_1m=minute, change_5m=five, change_24h=day, quote_volume_24h=traded,
                 spread_bps=[None if value != value else value for value in spread],
                 age_ms=np.minimum(frames.age_ms[f, ids], 9e15).astype(np.int64).tolist(),
                 stage_since=pool.since[f, ids].tolist(),
-                group=[groups[f][s] for s in numbers] if groups is not None else [""] * len(numbers), universe=universe,
-                weights=weights,
+                group=group, universe=universe, weights=weights, sector=sector, held_back=held_back(passed, group, sector),
+                mentions=[said.mentions for said in talked] if talked is not None else [],
+                voices=[said.voices for said in talked] if talked is not None else [],
+                tone=[said.tone for said in talked] if talked is not None else [],
             ),
         )  # fmt: skip
 
@@ -241,10 +258,29 @@ class Heat:
         )  # fmt: skip
 
 
+def held_back(passed: list[bool], *kinds: list[str]) -> list[str]:
+    """By coin, hottest first: `high_corr_group=X` if a hotter coin that is kept shares its group X of any kind, else "".
+
+    >>> held_back([True, True, False, True], ["BTC", "BTC", "", ""], ["", "meme", "", "meme"])
+    ['', 'high_corr_group=BTC', '', 'high_corr_group=meme']
+    """
+    kept: set[tuple[int, str]] = set()
+    said = []
+    for n, good in enumerate(passed):
+        own = [(kind, names[n]) for kind, names in enumerate(kinds) if names[n]] if good else []
+        taken = next((name for kind, name in own if (kind, name) in kept), "")
+        said.append(f"high_corr_group={taken}" if taken else "")
+        if not taken:
+            kept.update(own)
+    return said
+
+
 class _Coins:
     """What the state says of coins, as columns by symbol number."""
 
-    def __init__(self) -> None:
+    def __init__(self, social: Social) -> None:
+        self._social = social
+        self.figures: list[Figures] = []
         self.names: list[str] = []
         self.excluded: U1 = np.zeros(capacity(0), dtype=np.uint8)
         self.listed_at: I8 = np.zeros(capacity(0), dtype=np.int64)
@@ -262,6 +298,7 @@ class _Coins:
         for number in range(len(self.names), piece.width):
             symbol = piece.symbols[number]
             self.names.append(symbol)
+            self.figures.append(SILENCE)
             self.excluded[number] = is_excluded(symbol)
             base = base_of(symbol)
             self._numbers.setdefault(base, []).append(number)
@@ -269,10 +306,12 @@ class _Coins:
 
     def tell(self, state: HeatState, base: str) -> None:
         """Copy what is known of a base to its symbols."""
+        said = self._social.figures(state.talk, base)
         for number in self._numbers.get(base, ()):
             self.listed_at[number] = state.listed.get(self.names[number], 0)
             self.announced_at[number] = state.announced.get(base, 0)
-            self.mentions[number], self.mentioned_at[number] = state.mentions.get(base, (0.0, 0))
+            self.figures[number] = said
+            self.mentions[number], self.mentioned_at[number] = said.level, said.second
 
 
 def _remember(known: dict[str, Any], key: str, value: Any) -> None:

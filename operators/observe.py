@@ -281,7 +281,8 @@ def settle(
 ) -> int:
     """Find each candidate's verdict and what of it is told; returns how many rows of `told` were written.
 
-    pace (3, S) is one strategy's. told rows: frame, place, symbol, verdict, the coin of its group that is in the way
+    pace (3, S) is one strategy's; group (2, S) numbers each coin's correlation group and its sector, -1 for none.
+    told rows: frame, place, symbol, verdict, the coin of its group that is in the way
     (-1 none). A verdict is told when it decides, at the close of each minute, and when it changed, but then at most
     once in `repeat` ns.
     """
@@ -307,12 +308,14 @@ def settle(
                 gates[G_ARMED, i, k] = False
                 if verdict == DECIDE:
                     verdict = G_ARMED
-            if verdict == DECIDE and group[s] >= 0:
+            if verdict == DECIDE and (group[0, s] >= 0 or group[1, s] >= 0):
                 hold = np.int64(thresholds[T_GROUP, s])
-                for other in range(group.shape[0]):
-                    if other == s or group[other] != group[s]:
+                for other in range(group.shape[1]):
+                    if other == s or now - pace[DECIDED_AT, other] >= hold:
                         continue
-                    if now - pace[DECIDED_AT, other] < hold:
+                    if (group[0, s] >= 0 and group[0, other] == group[0, s]) or (
+                        group[1, s] >= 0 and group[1, other] == group[1, s]
+                    ):
                         in_the_way = other
                         verdict = G_GROUP
                         gates[G_GROUP, i, k] = False

@@ -255,7 +255,10 @@ class Writer:
     ) -> Reason:
         reason = why_not(gate, columns, limits, consensus, self._settings.guards)
         if gate is Gate.GROUP and place.in_the_way >= 0:
-            group = piece.groups[place.frame][place.symbol] if piece.groups is not None else ""
+            names = piece.groups[place.frame] if piece.groups is not None else None
+            group = names[place.symbol] if names is not None else ""
+            if not group or names is None or names[place.in_the_way] != group:
+                group = piece.sectors[place.symbol] if piece.sectors is not None else ""
             return Reason(reason.code, {"group": group, "symbol": piece.symbols[place.in_the_way]})
         return reason
 

@@ -296,6 +296,7 @@ class Slice:
     pool: PoolBlock | None = None
     heat: HeatBlock | None = None
     groups: list[list[str]] | None = None  # per frame, per symbol: name of its correlation group, "" if none
+    sectors: list[str] | None = None  # per symbol: its sector, "" if none
     consensus: F8 | None = None  # (F, S) -1..1, what decide concluded; NaN where a coin was not evaluated
     indicators: list[IndicatorBlock] = field(default_factory=list)  # of closed bars, oldest first
     decisions: list[Decided] = field(default_factory=list)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 FIAT: Final = frozenset(
@@ -107,6 +108,15 @@ def base_of(symbol: str) -> str:
         if symbol.endswith(quote) and len(symbol) > len(quote):
             return symbol[: -len(quote)]
     return symbol
+
+
+def sector_of(symbol: str, tags: Mapping[str, str]) -> str:
+    """Return the sector that the tags give the symbol, else its base; "" if neither.
+
+    >>> sector_of("PEPEUSDT", {"PEPE": "meme"}), sector_of("BTCUSDT", {})
+    ('meme', '')
+    """
+    return tags.get(symbol) or tags.get(base_of(symbol), "")
 
 
 def is_leveraged(base: str) -> bool:

@@ -117,20 +117,46 @@ class HeatSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     liquidity_full: float = 2.0  # decades of 24 h quote volume above the filter that read 100
     spread_zero_bps: float = 40.0  # quoted spread at which liquidity reads 0
     age_half_d: float = 30.0  # days after which a coin's novelty has halved
-    mention_half: float = 5.0  # weighted mentions of the last half hour
-    mention_fade_s: float = 900.0  # half-life of a mention
-    famous_followers: int = 10_000  # an author with more counts double per factor of ten
+    mention_half: float = 5.0  # weighted voices
+    mention_fade_s: float = 900.0  # half-life of a voice
+    mention_window_s: int = 3600  # a voice not heard again for so long is forgotten
+    famous_followers: int = 10_000  # an author with more counts 1 more per factor of ten
+    tone_weight: float = 0.5  # how much the tone, -1..1, moves a voice's weight: from half to half as much again
     announced_h: float = 24.0  # a listing announcement reads 100 and fades over so many hours
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.top <= 200:
+            raise ValueError(f"top: expected 1..200, was {self.top}")
+        for name in (
+            "volume_half", "momentum_half", "volatility_half", "range_least", "liquidity_full", "spread_zero_bps", "age_half_d",
+            "mention_half", "mention_fade_s", "announced_h",
+        ):  # fmt: skip
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}: expected above 0, was {getattr(self, name)}")
+        if not 60 <= self.mention_window_s <= 86_400:
+            raise ValueError(f"mention_window_s: expected 60..86400, was {self.mention_window_s}")
+        if self.famous_followers < 1:
+            raise ValueError(f"famous_followers: expected at least 1, was {self.famous_followers}")
+        if not 0 <= self.tone_weight <= 1:
+            raise ValueError(f"tone_weight: expected 0..1, was {self.tone_weight}")
 
 
 class GroupSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Correlation groups: coins that move together are one bet."""
+    """Groups: coins that move together, or belong to one sector, are one bet.
+
+    `sectors_file` is read once, when the settings are loaded, and what it says becomes `sectors`: base asset or symbol -> sector.
+    """
 
     threshold: float = 0.8  # correlation of log returns from which on two coins are one group
     least_short: int = 32  # 15-minute returns in common of the last day that a pair needs
     least_long: int = 168  # hourly returns in common of the last 30 days that a pair needs: a week
     most: int = 300  # coins looked at, the most liquid ones first
+    sectors_file: str | None = None  # a .yaml or .csv file, or "default", the one that comes with the program; None: no sectors
+    sectors: dict[str, str] = {}
 
     def __post_init__(self) -> None:
         if not 0.0 < self.threshold <= 1.0:
             raise ValueError(f"threshold: expected in (0, 1], was {self.threshold}")
+        wrong = next((coin for coin, sector in self.sectors.items() if coin != coin.upper() or not coin or not sector), None)
+        if wrong is not None:
+            raise ValueError(f"sectors: expected coins in capitals with a sector's name, was {wrong!r}: {self.sectors[wrong]!r}")

@@ -16,6 +16,7 @@ from contracts.errors import SettingsError
 from contracts.settings.decisions import GuardSettings, IndicatorSettings, OutlookSettings, SignalSettings
 from contracts.settings.desk import FocusSettings, FrameSettings, FreshnessSettings, StatusSettings
 from contracts.settings.discovery import AnomalySettings, CandidateSettings, GroupSettings, HeatSettings
+from contracts.settings.sectors import inline_sectors
 from contracts.settings.services import (
     AnnouncementSettings,
     ArchiveSettings,
@@ -132,6 +133,7 @@ def parse_settings(raw: Any, where: str) -> Settings:
     """Expand the layers of a decoded file. `where` opens every error message."""
     if not isinstance(raw, dict):
         raise SettingsError(f"{where}: expected a table of settings, was {type(raw).__name__}")
+    raw = inline_sectors(raw, where)
     desk_keys = {f.name for f in msgspec.structs.fields(DeskSettings)} - {"symbols"}
     unknown = sorted(set(raw) - desk_keys - set(SERVICES) - {"markets"})
     if unknown:

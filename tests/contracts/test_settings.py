@@ -8,6 +8,7 @@ import pytest
 
 from contracts.errors import SettingsError
 from contracts.settings import load_settings, parse_settings
+from contracts.settings.sectors import read_sectors
 
 
 def test_defaults_are_one_market_on_partition_zero() -> None:
@@ -97,3 +98,52 @@ def test_the_hash_sees_every_change_of_the_desk_and_none_of_the_services() -> No
     plain = parse_settings({}, "x").markets["binance.spot"].desk.hash()
     assert parse_settings({"exits": {"stop_loss": 0.021}}, "x").markets["binance.spot"].desk.hash() != plain
     assert parse_settings({"cockpit": {"port": 9000}}, "x").markets["binance.spot"].desk.hash() == plain
+
+
+def test_sector_tags_become_part_of_the_settings_and_of_their_hash(tmp_path: Path) -> None:
+    tags = tmp_path / "tags.csv"
+    tags.write_text("coin,sector\n# a remark\npepe, meme\nFETUSDT,ai\n")
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(
+        f"groups: {{sectors_file: {tags}, sectors: {{PEPE: frog}}}}\n"
+        "markets: {a.spot: {partition: 0, groups: {sectors: {XYZ: defi}}}, b.spot: {partition: 1}}\n"
+    )
+    first = load_settings(settings)
+    assert first.markets["a.spot"].desk.groups.sectors == {"PEPE": "frog", "FETUSDT": "ai", "XYZ": "defi"}
+    assert first.markets["b.spot"].desk.groups.sectors == {"PEPE": "frog", "FETUSDT": "ai"}
+    tags.write_text("coin,sector\npepe,meme\nFETUSDT,depin\n")
+    assert load_settings(settings).markets["b.spot"].desk.hash() != first.markets["b.spot"].desk.hash()
+
+
+def test_the_tags_that_come_with_the_program_are_readable() -> None:
+    tags = read_sectors("default")
+    assert tags["DOGE"] == tags["PEPE"] == "meme"
+    assert parse_settings({"groups": {"sectors_file": "default"}}, "x").markets["binance.spot"].desk.groups.sectors == tags
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("tags.yaml", None, "cannot be read"),
+        ("tags.txt", "BTC: a", "expected a .yaml, .yml or .csv file"),
+        ("tags.yaml", "BTC: [", "not readable"),
+        ("tags.yaml", "- BTC", "expected a table of coins or sectors, was list"),
+        ("tags.yaml", "ON: meme", "expected the name of a coin, was True; quote it"),
+        ("tags.yaml", "BTC: 7", "expected a sector's name of 1 to 40 letters, was 7"),
+        ("tags.yaml", "meme: [PEPE]\nai: [pepe]", "PEPE: expected one sector, was meme and ai"),
+        ("tags.yaml", "{}", "expected 1 to 20000 tagged coins, was 0"),
+        ("tags.csv", "BTC,layer1\n", "expected the header `coin,sector`, was BTC,layer1"),
+        ("tags.csv", "coin,sector\nBTC\n", "tags.csv:2: expected a coin and a sector, was 1 cells"),
+        ("tags.csv", "coin,sector\n\nB TC,x\n", "tags.csv:3: expected the name of a coin, such as BTC"),
+    ],
+)
+def test_a_wrong_file_of_tags_is_one_clear_line(tmp_path: Path, name: str, content: str | None, problem: str) -> None:
+    file = tmp_path / name
+    if content is not None:
+        file.write_text(content)
+    for raw in ({"groups": {"sectors_file": str(file)}}, {"markets": {"m": {"partition": 0, "groups": {"sectors_file": str(file)}}}}):
+        with pytest.raises(SettingsError) as error:
+            parse_settings(raw, "here")
+        assert "groups.sectors_file`: " in str(error.value)
+        assert problem in str(error.value)
+        assert "\n" not in str(error.value)

@@ -24,9 +24,12 @@ class Rising:
     name = "heat"
     state_type = RisingState
 
-    def __init__(self, top: int = 4, groups: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, top: int = 4, groups: dict[str, str] | None = None, sectors: dict[str, str] | None = None
+    ) -> None:
         self._top = top
         self._groups = groups
+        self._sectors = sectors
 
     def start(self) -> RisingState:
         return RisingState()
@@ -48,6 +51,8 @@ class Rising:
             top[i, : len(order)] = order
         if self._groups is not None:
             piece.groups = [[self._groups.get(name, "") for name in piece.symbols[: piece.width]]] * f
+        if self._sectors is not None:
+            piece.sectors = [self._sectors.get(name, "") for name in piece.symbols[: piece.width]]
         piece.heat = HeatBlock(
             scores=np.zeros((f, 6, s), np.float32),
             total=total,

@@ -31,9 +31,12 @@ PUMPED = "C01USDT"
 VERSIONS = Versions(model="", data="test", git="0" * 12)
 
 
-def chain(settings: DeskSettings, groups: dict[str, str] | None = None) -> Chain:
+def chain(
+    settings: DeskSettings, groups: dict[str, str] | None = None, sectors: dict[str, str] | None = None
+) -> Chain:
     def make() -> Sequence[Operator[Any]]:
-        return [Frame(settings), FreshnessGate(settings), Rising(groups=groups), Decide(settings, VERSIONS)]
+        rising = Rising(groups=groups, sectors=sectors)
+        return [Frame(settings), FreshnessGate(settings), rising, Decide(settings, VERSIONS)]
 
     return make
 
@@ -43,9 +46,14 @@ def decided(ran: Ran) -> tuple[list[DecisionPacket], list[Signal]]:
     return [f for f in facts if isinstance(f, DecisionPacket)], [f for f in facts if isinstance(f, Signal)]
 
 
-def desk(log: list[bytes], settings: DeskSettings | None = None, groups: dict[str, str] | None = None) -> Ran:
+def desk(
+    log: list[bytes],
+    settings: DeskSettings | None = None,
+    groups: dict[str, str] | None = None,
+    sectors: dict[str, str] | None = None,
+) -> Ran:
     settings = settings or DeskSettings()
-    return run(chain(settings, groups), log, settings=settings)
+    return run(chain(settings, groups, sectors), log, settings=settings)
 
 
 @pytest.fixture(scope="module")
@@ -236,6 +244,23 @@ def test_of_a_correlation_group_one_coin_is_decided_on_at_a_time() -> None:
     assert len({packet.symbol for packet in packets}) == 1
     blocked = [r for s in signals for r in s.reasons if r.code == "HIGH_CORR_GROUP"]
     assert all(reason.args["group"] == "meme" for reason in blocked)
+
+
+def test_of_a_sector_one_coin_is_decided_on_at_a_time_and_the_reason_names_it() -> None:
+    log = market_log(200, dirty=False)
+    settings = DeskSettings(entry=EntrySettings(heat_min=0.0, consensus_min=-1.0, edge_over_cost=0.0))
+    names = [f"C{n:02d}USDT" for n in range(6)]
+    apart = {packet.symbol for packet in decided(desk(log, settings))[0]}
+    assert len(apart) >= 2
+    one, other = sorted(apart)[:2]
+    # The correlation group of the two differs, the sector is one.
+    ran = desk(log, settings, groups=dict(zip(names, names, strict=True)), sectors={one: "meme", other: "meme"})
+    packets, signals = decided(ran)
+    assert len({packet.symbol for packet in packets} & {one, other}) == 1
+    blocked = [(s.symbol, r.args) for s in signals for r in s.reasons if r.code == "HIGH_CORR_GROUP"]
+    assert {symbol for symbol, _ in blocked} < {one, other}
+    assert {(args["group"], args["symbol"]) for _, args in blocked} <= {("meme", one), ("meme", other)}
+    assert blocked
 
 
 def test_a_shadow_strategy_decides_beside_and_is_marked(log: list[bytes]) -> None:

@@ -79,6 +79,22 @@ def test_coins_that_move_together_are_one_group_named_after_the_most_liquid() ->
     assert last_groups(run(chain, log(), settings=SETTINGS)) == {"AAAUSDT": "AAA", "BBBUSDT": "AAA", "CCCUSDT": ""}
 
 
+def test_sector_tags_of_the_settings_are_told_by_symbol_or_by_base() -> None:
+    tagged = msgspec.structs.replace(SETTINGS, groups=GroupSettings(sectors={"AAA": "meme", "BBBUSDT": "ai"}))
+    piece = run(lambda: [*chain()[:-1], Groups(tagged)], log(quarters=2, seconds=60), settings=tagged).pieces[0]
+    assert dict(zip(piece.symbols, piece.sectors or [], strict=True)) == {
+        "AAAUSDT": "meme",
+        "BBBUSDT": "ai",
+        "CCCUSDT": "",
+    }
+
+
+@pytest.mark.parametrize("sectors", [{"btc": "layer1"}, {"BTC": ""}, {"": "layer1"}])
+def test_a_tag_without_a_coin_in_capitals_or_a_sector_is_refused(sectors: dict[str, str]) -> None:
+    with pytest.raises(msgspec.ValidationError, match="sectors: expected coins in capitals"):
+        msgspec.convert({"sectors": sectors}, GroupSettings)
+
+
 def test_groups_change_at_a_quarters_end_only() -> None:
     piece = run(chain, log(), settings=SETTINGS).pieces[0]
     assert piece.groups is not None

@@ -11,10 +11,12 @@ import pytest
 from contracts import events
 from contracts.events import encode_event
 from contracts.settings import DeskSettings
+from contracts.settings.discovery import GroupSettings, HeatSettings
 from operators.anomaly import AnomalyDetector
 from operators.candidates import Candidates
 from operators.frame import Frame
 from operators.freshness import FreshnessGate
+from operators.groups import Groups
 from operators.heat import DIMENSIONS, Heat, HeatState
 from operators.heat_walk import saturate
 from tests.builders import SECOND, START, market_log, tickers
@@ -23,8 +25,11 @@ from tests.checks import Ran, check_decodable, check_laws, run
 SETTINGS = DeskSettings()
 
 
-def chain() -> list[Any]:
-    return [Frame(SETTINGS), FreshnessGate(SETTINGS), AnomalyDetector(SETTINGS), Candidates(SETTINGS), Heat(SETTINGS)]
+SHORT = DeskSettings(heat=HeatSettings(mention_window_s=60))
+
+
+def chain(settings: DeskSettings = SETTINGS) -> list[Any]:
+    return [Frame(settings), FreshnessGate(settings), AnomalyDetector(settings), Candidates(settings), Heat(settings)]
 
 
 def snapshots(ran: Ran) -> list[dict[str, Any]]:
@@ -32,10 +37,12 @@ def snapshots(ran: Ran) -> list[dict[str, Any]]:
     return [fact for fact in found if fact["type"] == "candidates"]
 
 
-def mention(second: float, base: str, followers: int = 10) -> tuple[float, bytes]:
+def mention(
+    second: float, base: str, followers: int = 10, author: str = "a", tone: float | None = None
+) -> tuple[float, bytes]:
     event = events.Mention(
-        ts_recv=START + int(second * SECOND), source="x", mention_id=f"{second}", author="a", followers=followers,
-        text=f"${base}", symbols=[base], ts_event=START + int(second * SECOND),
+        ts_recv=START + int(second * SECOND), source="x", mention_id=f"{second}", author=author, followers=followers,
+        text=f"${base}", symbols=[base], sentiment=tone, ts_event=START + int(second * SECOND),
     )  # fmt: skip
     return second, encode_event(event)
 
@@ -51,11 +58,14 @@ def announcement(second: float, base: str) -> tuple[float, bytes]:
 def test_the_laws_hold_with_mentions_and_announcements_on_the_log() -> None:
     extra = [
         mention(30.2, "C02"),
-        mention(31.3, "C08", 1_000_000),
+        mention(31.3, "C08", 1_000_000, tone=-0.4),
+        *(mention(70.1 + 3 * n, f"C0{n % 4}", 10**n, f"author {n % 5}", n / 10) for n in range(9)),
         announcement(40.4, "C03"),
         announcement(50.0, "NOTYET"),
     ]
-    check_laws(chain, market_log(150, symbols=9, history_minutes=60, extra=extra), seed=5)
+    ran = check_laws(lambda: chain(SHORT), market_log(150, symbols=9, history_minutes=60, extra=extra), seed=5)
+    counted = snapshots(ran)[-1]
+    assert sum(counted["voices"]) == sum(counted["mentions"]) == 9  # the first two are forgotten
 
 
 def test_the_pumped_coin_leads_and_the_total_is_the_weighted_mean_of_its_scores() -> None:
@@ -115,6 +125,32 @@ def test_social_takes_no_part_before_the_first_mention_and_fades_after_it() -> N
     values = [value for _, value in sorted(at.items()) if value > 0]
     assert values[0] == pytest.approx(100 * (1 - 2 ** (-3.0 / 5.0)), abs=0.2)
     assert values == sorted(values, reverse=True)
+
+
+def test_the_snapshot_counts_mentions_and_different_authors_and_says_their_tone() -> None:
+    extra = [mention(30.0, "C02", author="a", tone=0.5), mention(31.0, "C02", author="a", tone=0.9)]
+    extra += [mention(32.0, "C02", author="b", tone=-0.1), mention(33.0, "C02", author="c")]
+    found = snapshots(run(chain, market_log(60, symbols=5, dirty=False, extra=extra)))
+    assert found[10]["mentions"] == found[10]["voices"] == found[10]["tone"] == []
+    last = found[-1]
+    said = {
+        symbol: counted
+        for symbol, *counted in zip(last["symbols"], last["mentions"], last["voices"], last["tone"], strict=True)
+    }
+    assert said == {f"C0{n}USDT": [4, 3, 0.4] if n == 2 else [0, 0, None] for n in range(5)}
+
+
+def test_the_top_keeps_the_best_of_each_group_and_sector_and_says_so_of_the_rest() -> None:
+    tags = {"C00": "meme", "C01": "meme", "C02": "ai", "C03": "ai"}
+    own = DeskSettings(groups=GroupSettings(sectors=tags))
+    made = [Frame(own), FreshnessGate(own), AnomalyDetector(own), Candidates(own), Groups(own), Heat(own)]
+    last = snapshots(run(lambda: made, market_log(150, symbols=6, dirty=False, history_minutes=60), settings=own))[-1]
+    assert last["sector"] == [tags.get(symbol[:3], "") for symbol in last["symbols"]]
+    kept: set[str] = set()
+    for passed, sector, said in zip(last["passed"], last["sector"], last["held_back"], strict=True):
+        assert said == (f"high_corr_group={sector}" if passed and sector in kept else "")
+        kept |= {sector} if passed and sector else set()
+    assert kept == {"meme", "ai"}
 
 
 def test_a_listing_announcement_makes_a_coin_new() -> None:
