@@ -91,6 +91,8 @@ class CandidateSnapshot(Fact, frozen=True, kw_only=True, tag="candidates"):
 
     Scores and heat are 0..100. `stage` is new, watching, hot, cooling or out. `passed` says whether the filters let it through;
     `failed` names the filter that did not ("" if none). `change_*` are fractions (0.01 is 1 %). `score` is the raw ranking score.
+    `held_back` is "high_corr_group=X" where a hotter coin that is kept shares the correlation group or sector X. `mentions`, `voices`
+    (different authors) and `tone` (-1..1) count the social window; these are empty before the first mention was seen.
     """
 
     symbols: list[str]
@@ -116,9 +118,12 @@ class CandidateSnapshot(Fact, frozen=True, kw_only=True, tag="candidates"):
     stage_since: list[UnixNanos]
     group: list[str]
     universe: int
-    `held_back` is "high_corr_group=X" where a hotter coin that is kept shares the correlation group or sector X. `mentions`, `voices`
-    (different authors) and `tone` (-1..1) count the social window; these are empty before the first mention was seen.
     weights: dict[str, float]
+    sector: list[str] = []
+    held_back: list[str] = []
+    mentions: list[int] = []
+    voices: list[int] = []
+    tone: list[float | None] = []
 
 
 class MarketMap(Fact, frozen=True, kw_only=True, tag="market_map"):
@@ -144,11 +149,6 @@ class StageChanged(Fact, frozen=True, kw_only=True, tag="stage_changed"):
     symbol: str
     stage: str
     previous: str
-    sector: list[str] = []
-    held_back: list[str] = []
-    mentions: list[int] = []
-    voices: list[int] = []
-    tone: list[float | None] = []
     reason: Reason
     heat: float
 

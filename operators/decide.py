@@ -491,7 +491,7 @@ class Decide:
         return np.array([name not in state.untradeable for name in piece.symbols[: piece.width]], np.bool_)
 
     def _group(self, state: DecideState, piece: Slice, frame: int) -> I8:
-        """Number of each coin's correlation group, -1 for none; (columns of the state,)."""
+        """Numbers of each coin's correlation group and of its sector, -1 for none; (2, columns of the state)."""
         width = state.pace.shape[2]
         # Groups change with 15-minute bars only, and those end a stretch of frames.
         names = piece.groups[frame] if piece.groups is not None else None
