@@ -141,6 +141,11 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "正在全部平仓[, 操作人 {author}][: {positions:whole} 个持仓]",
     ),
     "EXIT_DENIED": ("An exit could not be sent[: {reason}]", "平仓单未能发送[: {reason}]"),
+    "TRADING_HALTED": (
+        "The venue halted trading[ ({status})]: the position waits",
+        "交易所暂停交易[ ({status})]: 持仓等待中",
+    ),
+    "TRADING_RESUMED": ("The venue trades the coin again", "交易所已恢复交易"),
     "LOSSES_IN_A_ROW": ("Losing trades in a row[: {losses:whole}]", "连续亏损[: {losses:whole} 笔]"),
     "NEW_LISTING": ("A new coin is traded[ at {price:price}]", "新币开始交易[, 价格 {price:price}]"),
     "UNKNOWN_SYMBOL": ("The desk knows no such symbol[: {symbol}]", "未知的交易对[: {symbol}]"),

@@ -52,6 +52,7 @@ EVENT_AT: Final = 3  # event time of the last price
 TIMES: Final = 4
 LONG_AGO: Final = -(1 << 62)
 NEVER: Final = (1 << 63) - 1
+REOPENING: Final = NEVER - 1  # a time of no clock: when the venue trades the symbol again
 
 # Cells of the clock.
 NOW: Final = 0  # greatest receive time so far

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from contracts.events import (
     CloseAll,
     ClosePosition,
+    InstrumentRow,
     Instruments,
     Klines,
     PauseTrading,
@@ -186,8 +187,7 @@ class Walk:
         book = self._state.book
         if isinstance(event, Instruments):
             for rules in event.rows:
-                book.instruments[rules.symbol] = rules
-                self._state.rules.pop(rules.symbol, None)
+                self._rules(rules)
         elif isinstance(event, PauseTrading | ResumeTrading | ClosePosition | CloseAll):
             carry_out(event, self._state, self.desk, self.health, self.scribe)
         elif isinstance(event, StreamGap):
@@ -201,6 +201,20 @@ class Walk:
         elif isinstance(event, Klines) and event.closed and event.origin == "stream":
             self._bars(event)
         self.desk.refresh()
+
+    def _rules(self, rules: InstrumentRow) -> None:
+        """Trade by these rules from now on. A halt of a held symbol is told, and its end brings back what waited."""
+        book, symbol = self._state.book, rules.symbol
+        known = book.instruments.get(symbol)
+        book.instruments[symbol] = rules
+        self._state.rules.pop(symbol, None)
+        if symbol not in book.positions or known is None or known.status == rules.status:
+            return
+        if rules.status == "TRADING":
+            self.scribe.alert("info", "TRADING_RESUMED", symbol, {})
+            self.desk.reopen(symbol)
+        else:
+            self.scribe.alert("warning", "TRADING_HALTED", symbol, {"status": rules.status})
 
     def _bars(self, event: Klines) -> None:
         """Take held symbols and working orders through bars, where no tick told of their time."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from contracts.facts import DecisionPacket
 from contracts.instruments import check_order, from_float, round_quantity
-from contracts.reasons import ExitReason
+from contracts.reasons import DenyReason, ExitReason
 from contracts.settings import DeskSettings
 from operators import columns, exits
 from operators.admission import admit
@@ -200,7 +200,8 @@ class OrderDesk:
     def _exit(self, held: Held, reason: ExitReason, quantity: Decimal, *, tier: bool = False) -> Decimal:
         """Send market orders against the position; returns what was sent.
 
-        A refusal of a whole close is tried again later; what a tier could not sell is left to the next tier.
+        A refusal of a whole close is tried again later, that of a halted symbol when it trades again; what a tier could
+        not sell is left to the next tier.
         """
         held.retry_at, held.retry_reason = columns.NEVER, ""
         instrument = self._state.instrument(held.symbol)
@@ -220,6 +221,8 @@ class OrderDesk:
                 self._scribe.attempt(order, part * from_float(mark), denied.value, {"mark": repr(mark)})
                 if not tier:
                     self._retry(held, reason.value)
+                    if denied is DenyReason.NOT_TRADING:
+                        held.retry_at = columns.REOPENING
                     self._scribe.alert("warning", "EXIT_DENIED", held.symbol, {"reason": denied.value})
                 break
             held.committed += part
@@ -249,6 +252,12 @@ class OrderDesk:
     def _retry(self, held: Held, reason: str) -> None:
         held.retry_reason = reason
         held.retry_at = self._now + int(self._settings.orders.retry_s * SECOND)
+
+    def reopen(self, symbol: str) -> None:
+        """The venue trades the symbol again: send the close that waited for it."""
+        held = self._book.positions.get(symbol)
+        if held is not None and held.retry_at == columns.REOPENING:
+            self._close(held, ExitReason(held.retry_reason))
 
     def adopt(self, order: Order, price: Decimal, fee: Decimal) -> None:
         """Book an entry that was filled elsewhere."""

@@ -324,6 +324,28 @@ def test_close_that_the_venue_refuses_is_tried_again():
     assert exits[-1].fill_price == Decimal(96)
 
 
+def test_close_in_a_halted_symbol_waits_for_trading_and_is_told_once():
+    settings = desk(exits=msgspec.structs.replace(NO_EXITS, max_holding_s=4.0), orders=OrderSettings(retry_s=1.0))
+    log = [*CALM, (5.5, rules(status="BREAK")), (30.0, rules()), *ticks((30.5, 97.0), (31.0, 96.0))]
+    written = play(log, settings, Script([packet(2)]))
+    attempts = [a for a in of(OrderAttempt, written) if a.purpose == "MAX_HOLDING_TIME"]
+    assert [(a.verdict, a.deny_reason) for a in attempts] == [("denied", "NOT_TRADING"), ("accepted", "")]
+    assert attempts[1].offset - attempts[0].offset > 80  # four heartbeats a second
+    assert [(a.code, a.severity, a.args) for a in of(Alert, written) if a.code != "ENGINE_STATE"] == [
+        ("TRADING_HALTED", "warning", {"status": "BREAK"}),
+        ("EXIT_DENIED", "warning", {"reason": "NOT_TRADING"}),
+        ("TRADING_RESUMED", "info", {}),
+    ]
+    closed = of(Position, written)[-1]
+    assert (closed.status, closed.exit_reason) == ("closed", "MAX_HOLDING_TIME")
+    check_laws(lambda: chain(settings, Script([packet(2)])), with_heartbeats(log), settings=settings)
+
+
+def test_rules_that_change_without_a_halt_are_not_told():
+    written = play([*CALM, (5.5, rules(lot="0.01"))], desk(), Script([packet(2)]))
+    assert not {"TRADING_HALTED", "TRADING_RESUMED"} & {a.code for a in of(Alert, written)}
+
+
 def test_refused_close_below_the_minimum_is_told_once_per_retry():
     settings = desk(exits=msgspec.structs.replace(NO_EXITS, stop_loss=0.01), orders=OrderSettings(retry_s=5.0))
     log = [*CALM, (5.5, rules(min_notional="5000")), *ticks(*[(6.0 + k, 98.0) for k in range(8)])]
