@@ -91,14 +91,19 @@ def form(coins: Any, short: Any, long: Any, least_short: int, least_long: int, t
     leaders = np.empty(coins.shape[0], dtype=np.int64)
     followers = np.zeros(coins.shape[0], dtype=np.int64)
     count = 0
+    # Pairs are at most as many as the returns of the one that has fewer: most pairs of young coins need no look at them.
+    days = np.empty(coins.shape[0], dtype=np.int64)
+    months = np.empty(coins.shape[0], dtype=np.int64)
+    for n in range(coins.shape[0]):
+        days[n] = (~np.isnan(short[n])).sum()
+        months[n] = (~np.isnan(long[n])).sum()
     for n in range(coins.shape[0]):
         found = -1
         for k in range(count):
             m = leaders[k]
             if (
-                correlation(short[n], short[m], least_short) > threshold
-                or correlation(long[n], long[m], least_long) > threshold
-            ):
+                min(days[n], days[m]) >= least_short and correlation(short[n], short[m], least_short) > threshold
+            ) or (min(months[n], months[m]) >= least_long and correlation(long[n], long[m], least_long) > threshold):
                 found = k
                 break
         if found < 0:
