@@ -55,7 +55,7 @@ def _tile(row: Row, colour: Colour, full: float) -> dict[str, Any]:
         "name": row["symbol"].removesuffix("USDT"),
         "text": formats.number(value, 0) if colour == "heat" else formats.percent(value, decimals),
         "size": row["quote_volume_24h"],
-        "depth": round(max(-1.0, min(1.0, value / full)), 3),
+        "depth": 0.0 if value is None else round(max(-1.0, min(1.0, value / full)), 3),
         "tip": word(
             "tile_tip",
             symbol=row["symbol"],

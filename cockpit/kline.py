@@ -3,7 +3,8 @@
 The page remembers per session which chart has its history. The chart checks each delta against what it holds and reports
 `need` when one does not join: then history is sent again.
 
-Indicators travel beside the bars: those chosen, whole when the choice or the chart changed, else the last few.
+Indicators travel beside the bars: those chosen, whole when the choice or the chart changed or when the desk told their past, else
+the last few.
 """
 
 from __future__ import annotations
@@ -108,9 +109,11 @@ def _indicators(
 ) -> dict[str, Any]:
     """The chosen indicators: names of their columns per pane, and rows of [time, values...] in the order of the columns."""
     chosen = [name for name in (*OVERLAYS, *PANES) if name in shown]
-    whole = not is_delta or session.get(_SHOWN) != chosen
-    session[_SHOWN] = chosen
     columns = [column for name in chosen for column in (OVERLAYS | PANES)[name]]
+    known = why_queries.indicator_bars(url, market, symbol, interval) if columns else 0
+    before: tuple[list[str], int] = session.get(_SHOWN, ([], 0))
+    whole = not is_delta or before[0] != chosen or not 0 <= known - before[1] < DELTA_BARS
+    session[_SHOWN] = (chosen, known)
     limit = HISTORY_BARS if whole else DELTA_BARS
     rows = why_queries.indicators(url, market, symbol, interval, limit) if columns else []
     return {

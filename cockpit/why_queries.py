@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import streamlit as st
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
 
 from cockpit.queries import CALM_S, LIVE_S, NANOS, Row, ask
 from contracts import read_model as model
@@ -62,10 +62,20 @@ def decision_of(url: str, key: str) -> Row | None:
 
 @st.cache_resource(ttl=LIVE_S, show_spinner=False, max_entries=64)
 def indicators(url: str, market: str, symbol: str, interval: str, limit: int) -> list[Row]:
-    """The newest indicators of one coin's closed bars, oldest first."""
+    """The newest indicators of one coin's bars, oldest first, those of the forming bar last."""
     table = model.indicators
     question = select(table).where(table.c.market == market, table.c.symbol == symbol, table.c.interval == interval)
     return ask(url, question.order_by(table.c.ts_open.desc()).limit(limit))[::-1]
+
+
+@st.cache_resource(ttl=LIVE_S, show_spinner=False, max_entries=64)
+def indicator_bars(url: str, market: str, symbol: str, interval: str) -> int:
+    """How many bars of one coin have indicators: more than one at a time when the past of its chart was told."""
+    table = model.indicators
+    question = select(func.count().label("count")).select_from(table)
+    return int(
+        ask(url, question.where(table.c.market == market, table.c.symbol == symbol, table.c.interval == interval))[0]["count"]
+    )
 
 
 def parse_at(text: str, zone: str, newest: int) -> int | None:

@@ -40,7 +40,10 @@ WHY_WORDS: Final[dict[str, tuple[str, str]]] = {
     "ind_rsi": ("RSI", "RSI"),
     "ind_macd": ("MACD", "MACD"),
     "ind_adx": ("ADX", "ADX"),
-    "ind_from": ("Indicators: from the bars the desk has closed with this coin in focus", "指标: 自交易台关注此币后收盘的 K 线起"),
+    "ind_from": (
+        "Indicators over the last day of bars, the forming bar included, once this chart is looked at",
+        "指标: 打开此图后, 覆盖最近一天的 K 线, 包括未收盘的一根",
+    ),
     # the decision card
     "action_tip": ("What the desk would do now: go long, go short, or wait", "交易台此刻的决定: 做多、做空或等待"),
     "entry_tip": ("The far side of the touch when decided, else the last price", "决策时对手价, 无报价则为最新价"),

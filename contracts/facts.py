@@ -56,6 +56,7 @@ class Bars(Fact, frozen=True, kw_only=True, tag="bars"):
 class IndicatorValues(Fact, frozen=True, kw_only=True, tag="indicators"):
     """Technical indicators of the coins in focus at the close of one bar, as columns; None while an indicator warms up.
 
+    With `closed` False: of the forming bar of the coins that a person looks at, as if it closed now.
     Prices in quote currency; rsi and adx 0..100; macd, its signal and histogram are differences of prices. ema_fast and ema_slow are
     the two averages of the MACD. supertrend stands below the close while the trend rises.
     """
@@ -75,12 +76,36 @@ class IndicatorValues(Fact, frozen=True, kw_only=True, tag="indicators"):
     macd_hist: list[float | None]
     atr: list[float | None]
     adx: list[float | None]
+    closed: bool = True
 
 
 INDICATORS: Final = tuple(
-    name for name in IndicatorValues.__annotations__ if name not in ("interval", "ts_open", "symbols")
+    name for name in IndicatorValues.__annotations__ if name not in ("interval", "ts_open", "symbols", "closed")
 )
 """Names of the columns of values."""
+
+
+class IndicatorHistory(Fact, frozen=True, kw_only=True, tag="indicator_history"):
+    """Technical indicators over the past of one coin's chart, oldest bar first: told once when a person begins to look at it.
+
+    Columns as in `IndicatorValues`, one entry per closed bar; at most 1000 bars.
+    """
+
+    interval: Literal["1m", "5m", "15m"]
+    symbol: str
+    ts_open: list[UnixNanos]
+    ema_fast: list[float | None]
+    ema_slow: list[float | None]
+    bollinger_upper: list[float | None]
+    bollinger_lower: list[float | None]
+    vwap: list[float | None]
+    supertrend: list[float | None]
+    rsi: list[float | None]
+    macd: list[float | None]
+    macd_signal: list[float | None]
+    macd_hist: list[float | None]
+    atr: list[float | None]
+    adx: list[float | None]
 
 
 # --- candidate_snapshot.v1 --------------------------------------------------------------------------------------------
@@ -90,7 +115,8 @@ class CandidateSnapshot(Fact, frozen=True, kw_only=True, tag="candidates"):
     """Pool and ranking of one second, hottest first, as columns.
 
     Scores and heat are 0..100. `stage` is new, watching, hot, cooling or out. `passed` says whether the filters let it through;
-    `failed` names the filter that did not ("" if none). `change_*` are fractions (0.01 is 1 %). `score` is the raw ranking score.
+    `failed` names the filter that did not ("" if none). `change_*` are fractions (0.01 is 1 %), None while unknown. `score` is the raw
+    ranking score.
     `held_back` is "high_corr_group=X" where a hotter coin that is kept shares the correlation group or sector X. `mentions`, `voices`
     (different authors) and `tone` (-1..1) count the social window; these are empty before the first mention was seen.
     """
@@ -109,9 +135,9 @@ class CandidateSnapshot(Fact, frozen=True, kw_only=True, tag="candidates"):
     passed: list[bool]
     failed: list[str]
     price: list[float]
-    change_1m: list[float]
-    change_5m: list[float]
-    change_24h: list[float]
+    change_1m: list[float | None]
+    change_5m: list[float | None]
+    change_24h: list[float | None]
     quote_volume_24h: list[float]
     spread_bps: list[float | None]
     age_ms: list[int]
@@ -129,15 +155,15 @@ class CandidateSnapshot(Fact, frozen=True, kw_only=True, tag="candidates"):
 class MarketMap(Fact, frozen=True, kw_only=True, tag="market_map"):
     """Every coin that is looked at, twice a minute, as columns in no order: what a map of the whole market shows.
 
-    heat is 0..100; `change_*` are fractions; quote_volume_24h in quote currency; `group` names the correlation group, "" if none.
-    Unknown changes and volumes read 0.
+    heat is 0..100; `change_*` are fractions, None while unknown; quote_volume_24h in quote currency, 0 while unknown; `group` names the
+    correlation group, "" if none.
     """
 
     symbols: list[str]
     price: list[float]
     heat: list[float]
-    change_5m: list[float]
-    change_24h: list[float]
+    change_5m: list[float | None]
+    change_24h: list[float | None]
     quote_volume_24h: list[float]
     stage: list[str]
     group: list[str]
@@ -419,6 +445,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", ta
 AnyFact: TypeAlias = (
     Bars
     | IndicatorValues
+    | IndicatorHistory
     | CandidateSnapshot
     | MarketMap
     | StageChanged

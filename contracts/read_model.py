@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, Large
 
 from contracts.facts import INDICATORS
 
-SCHEMA_VERSION = 2  # a read model of another version is not written to; it is made anew from the topics
+SCHEMA_VERSION = 3  # a read model of another version is not written to; it is made anew from the topics
 
 metadata = MetaData()
 
@@ -32,13 +32,14 @@ bars = Table(
     Column("sequence", BigInteger, nullable=False, index=True),  # grows with every write: readers ask for what is new
 )
 
-indicators = Table(  # of the coins in focus, at the close of their bars
+indicators = Table(  # of the coins in focus, at the close of their bars; of those looked at also over the past and of the forming bar
     "indicators",
     metadata,
     Column("market", String(40), primary_key=True),
     Column("symbol", String(40), primary_key=True),
     Column("interval", String(4), primary_key=True),
     Column("ts_open", BigInteger, primary_key=True),
+    Column("closed", Boolean, nullable=False),
     *(Column(name, Float, nullable=True) for name in INDICATORS),
 )
 
@@ -62,9 +63,9 @@ candidates = Table(  # the newest snapshot, a row per coin
     Column("passed", Boolean, nullable=False),
     Column("failed", String(40), nullable=False),
     Column("price", Float, nullable=False),
-    Column("change_1m", Float, nullable=False),
-    Column("change_5m", Float, nullable=False),
-    Column("change_24h", Float, nullable=False),
+    Column("change_1m", Float, nullable=True),
+    Column("change_5m", Float, nullable=True),
+    Column("change_24h", Float, nullable=True),
     Column("quote_volume_24h", Float, nullable=False),
     Column("spread_bps", Float, nullable=True),
     Column("age_ms", BigInteger, nullable=False),
@@ -86,8 +87,8 @@ market_map = Table(  # the newest map of the whole market, a row per coin
     Column("ts_event", BigInteger, nullable=False),
     Column("price", Float, nullable=False),
     Column("heat", Float, nullable=False),
-    Column("change_5m", Float, nullable=False),
-    Column("change_24h", Float, nullable=False),
+    Column("change_5m", Float, nullable=True),
+    Column("change_24h", Float, nullable=True),
     Column("quote_volume_24h", Float, nullable=False),
     Column("stage", String(12), nullable=False),
     Column("group", String(40), nullable=False),

@@ -34,7 +34,7 @@ EVENTS = Topic(
 )
 BARS = Topic(
     name="bar.v1",
-    payload=facts.Bars | facts.IndicatorValues,
+    payload=facts.Bars | facts.IndicatorValues | facts.IndicatorHistory,
     key="market",
     about="bars: closed ones of all symbols, forming ones and indicators in focus",
 )
@@ -82,6 +82,7 @@ TOPICS: dict[str, Topic] = {
 TOPIC_OF: dict[type, Topic] = {
     facts.Bars: BARS,
     facts.IndicatorValues: BARS,
+    facts.IndicatorHistory: BARS,
     facts.CandidateSnapshot: CANDIDATES,
     facts.MarketMap: CANDIDATES,
     facts.StageChanged: CANDIDATES,

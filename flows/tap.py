@@ -116,7 +116,11 @@ def _bars(f: facts.Bars) -> tuple[str, str]:
 
 
 def _indicators(f: facts.IndicatorValues) -> tuple[str, str]:
-    return f"indicators of the {f.interval} bar: {some(f.symbols)}", QUIET
+    return f"indicators of the {'' if f.closed else 'forming '}{f.interval} bar: {some(f.symbols)}", QUIET
+
+
+def _past(f: facts.IndicatorHistory) -> tuple[str, str]:
+    return f"indicators of the last {len(f.ts_open)} {f.interval} bars", QUIET
 
 
 def _candidates(f: facts.CandidateSnapshot) -> tuple[str, str]:
@@ -239,6 +243,7 @@ _WORDS: dict[type, Callable[[Any], tuple[str, str]]] = {
     events.WatchSymbol: lambda e: (f"{e.author} watches for {e.seconds} s", PLAIN),
     facts.Bars: _bars,
     facts.IndicatorValues: _indicators,
+    facts.IndicatorHistory: _past,
     facts.CandidateSnapshot: _candidates,
     facts.MarketMap: _map,
     facts.StageChanged: _stage,

@@ -24,7 +24,7 @@ from operators.candidates import Stage
 from operators.decide_state import GAP, NEVER, TOLD, DecideState
 from operators.gates import Column, Judgement, Seen, Threshold
 from operators.indicators import Indicators
-from operators.indicators.layout import Memory, Out
+from operators.indicators.shown import shown
 from operators.observe import COLUMNS, DECIDE, FRAME, LIMITS, find_duplicates, gather, see, settle, share
 from operators.outlook import Outlook, remember, remember_all
 from operators.packets import Place, Versions, Writer
@@ -36,19 +36,6 @@ from operators.strategies import Strategy, build
 RANK: Final = 8
 HOT: Final = int(Stage.HOT)
 MINUTE_S: Final = 60
-SHOWN: Final = [
-    Out.BOLLINGER_UPPER,
-    Out.BOLLINGER_LOWER,
-    Out.VWAP,
-    Out.SUPERTREND,
-    Out.RSI,
-    Out.MACD,
-    Out.MACD_SIGNAL,
-    Out.MACD_HISTOGRAM,
-    Out.ATR,
-    Out.ADX,
-]
-"""What charts show of the indicators beside the two averages, in the order of `facts.INDICATORS`."""
 UNKNOWN: Final = [
     Column.PRICE,
     Column.BID,
@@ -247,11 +234,8 @@ class Decide:
         if frame < 0 or not took.any():
             return
         own, width = state.indicators[seconds], took.shape[0]
-        values = own.values[SHOWN, :width]
-        # The two averages of the MACD are carried by its recursion; they count from its first value on.
-        warm = ~np.isnan(own.values[Out.MACD, :width])
-        averages = np.where(warm, own.memory[[Memory.MACD_FAST, Memory.MACD_SLOW], :width], np.nan)
-        piece.indicators.append(IndicatorBlock(frame, seconds, ts_open, took, np.concatenate([averages, values])))
+        values = shown(own.values[:, :width], own.memory[:, :width])
+        piece.indicators.append(IndicatorBlock(frame, seconds, ts_open, took, values))
 
     def _take_event(self, state: DecideState, piece: Slice, event: Instruments | StreamGap) -> None:
         if isinstance(event, Instruments):

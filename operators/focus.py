@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import isfinite
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,9 +11,9 @@ from contracts import facts
 from contracts.events import WatchSymbol
 from contracts.settings import DeskSettings
 from operators import framing
+from operators.chart_indicators import Carried, ChartIndicators, Recent, history_fact, plain
 from operators.frame import FORMING, INTERVALS
-from operators.gates import significant
-from operators.slices import F8, I8, SECOND, FrameBlock, IndicatorBlock, Kind, Slice
+from operators.slices import F8, I8, SECOND, FrameBlock, HistoryBars, IndicatorBlock, Kind, Slice
 from operators.state import State, capacity, grow
 
 RANK = 9
@@ -23,7 +22,7 @@ WINDOWS = len(FORMING)
 
 @dataclass
 class FocusState(State):
-    """What is held, looked at and listed; windows in progress per symbol."""
+    """What is held, looked at and listed; windows in progress per symbol; recent bars, and what the charts that are looked at carry."""
 
     VERSION: ClassVar[int] = 1
     held: list[str] = field(default_factory=list)
@@ -31,6 +30,8 @@ class FocusState(State):
     listed: dict[str, int] = field(default_factory=dict)  # symbol -> event time it was last wanted
     told: list[str] = field(default_factory=list)
     windows: F8 = field(default_factory=lambda: np.zeros((WINDOWS, framing.BAR, capacity(0))))
+    recent: Recent = field(default_factory=dict)
+    charts: dict[str, dict[int, Carried]] = field(default_factory=dict)
 
 
 class Focus:
@@ -40,7 +41,8 @@ class Focus:
     so that streams do not flap. A `Watchlist` fact is written when the list changed, held coins
     first, then watched ones, since ingest may take fewer. Forming 1 m bars of coins in
     focus are written each second, the longer
-    ones with every comparison; their indicators (`IndicatorValues`) as bars close.
+    ones with every comparison; their indicators (`IndicatorValues`) as bars close. For a coin that a person looks at, the indicators
+    of its chart's past are written once (`IndicatorHistory`), and those of its forming bars with the bars.
     """
 
     name = "focus"
@@ -48,10 +50,11 @@ class Focus:
 
     def __init__(self, settings: DeskSettings) -> None:
         self._rules = settings.focus
+        self._charts = ChartIndicators(settings)
 
     def start(self) -> FocusState:
         """An empty list."""
-        return FocusState()
+        return FocusState(recent=self._charts.start())
 
     def step(self, state: FocusState, piece: Slice) -> None:
         """Add `Watchlist` and forming `Bars` facts."""
@@ -59,6 +62,10 @@ class Focus:
         if frames is None:
             return
         state.windows = grow(state.windows, piece.width, 0.0)
+        self._charts.widen(state.recent, piece.width)
+        ended = self._charts.closed(piece)
+        history = iter([*piece.history, None])
+        heard = next(history)
         changes = self._changes(piece)
         partial = dict(piece.partial)
         closed: dict[int, list[IndicatorBlock]] = {}
@@ -71,7 +78,14 @@ class Focus:
             while done < len(changes) and changes[done][0] < row:
                 self._change(state, *changes[done][1:])
                 done += 1
+            while heard is not None and heard.row < row:
+                self._hear(state, piece, heard)
+                heard = next(history)
             second = int(frames.ts_open[f]) // SECOND + 1
+            for bar in ended.get(f, ()):
+                self._charts.take(state.recent, state.charts, ids, *bar)
+            if state.watched or state.charts:
+                self._look(state, piece, frames, f, ids)
             if frames.restart[f]:
                 state.windows[:, :, :] = 0.0
             if second % self._rules.watch_every_s == 0:
@@ -80,17 +94,40 @@ class Focus:
                 if len(focus):
                     for index, seconds in enumerate(FORMING):
                         if second % seconds:
-                            self._bars(piece, frames, f, focus, seconds, state.windows[index])
+                            self._bars(state, piece, frames, f, focus, seconds, state.windows[index])
             if second % 60:
                 focus = _numbers(state, ids)
                 if len(focus):
-                    self._bars(piece, frames, f, focus, 60, None)
+                    self._bars(state, piece, frames, f, focus, 60, None)
             for block in closed.get(f, ()):
                 self._indicators(piece, frames, block, _numbers(state, ids))
             if f in partial:  # only now: this second's forming bars join the minute that ends here to those before it
                 state.windows[:, :, : piece.width] = partial[f]
         for change in changes[done:]:
             self._change(state, *change[1:])
+        while heard is not None:
+            self._hear(state, piece, heard)
+            heard = next(history)
+
+    def _hear(self, state: FocusState, piece: Slice, heard: HistoryBars) -> None:
+        self._charts.hear(state.recent, heard)
+        if len(heard.ts_open) > 1:
+            state.charts.pop(piece.symbols[heard.symbol], None)  # its past is another now: told anew
+
+    def _look(self, state: FocusState, piece: Slice, frames: FrameBlock, f: int, ids: dict[str, int]) -> None:
+        """Begin the charts of coins that a person looks at now, end those of others."""
+        now = int(frames.ts_open[f]) + SECOND
+        for symbol in [symbol for symbol in state.charts if state.watched.get(symbol, 0) <= now]:
+            del state.charts[symbol]
+        for symbol, until in state.watched.items():
+            number = ids.get(symbol)
+            if symbol in state.charts or until <= now or number is None or np.isnan(frames.close[f, number]):
+                continue
+            state.charts[symbol], told = self._charts.past(state.recent, number)
+            for seconds, (ts_open, values) in told.items():
+                if len(ts_open):
+                    fact = history_fact(piece, frames, f, symbol, seconds, ts_open, values)
+                    piece.add(int(frames.row[f]), RANK, fact)
 
     def _changes(self, piece: Slice) -> list[tuple[int, str, int]]:
         """(row, symbol, +1 held, 0 not held any more, or event time until which it is watched), in row order."""
@@ -151,27 +188,26 @@ class Focus:
         name = INTERVALS[block.seconds]
         key = f"{piece.market}-indicators-{name}-{block.ts_open}"
         columns = {
-            column: [significant(value) if isfinite(value) else None for value in row]
-            for column, row in zip(facts.INDICATORS, block.values[:, focus].tolist(), strict=True)
+            column: plain(row) for column, row in zip(facts.INDICATORS, block.values[:, focus].tolist(), strict=True)
         }
         symbols = piece.symbols
         fact = facts.IndicatorValues(
             id=key, trace_id=key, market=piece.market, partition=piece.partition, offset=int(frames.offset[block.frame]),
             ts_event=int(frames.ts_open[block.frame]) + SECOND, settings_hash=piece.settings_hash,
             model_hash=piece.model_hash, interval=name, ts_open=block.ts_open,  # type: ignore[arg-type]
-            symbols=[symbols[number] for number in focus.tolist()], **columns,
+            closed=True, symbols=[symbols[number] for number in focus.tolist()], **columns,
         )  # fmt: skip
         piece.add(int(frames.row[block.frame]), RANK, fact)
 
     def _bars(
-        self, piece: Slice, frames: FrameBlock, f: int, focus: I8, seconds: int, window: F8 | None
+        self, state: FocusState, piece: Slice, frames: FrameBlock, f: int, focus: I8, seconds: int, window: F8 | None
     ) -> None:
         open_, high, low = frames.minute_open[f, focus], frames.minute_high[f, focus], frames.minute_low[f, focus]
         close = frames.close[f, focus]
         if np.isnan(close).any():  # asked for, but never priced so far
             focus = focus[~np.isnan(close)]
             if len(focus):
-                self._bars(piece, frames, f, focus, seconds, window)
+                self._bars(state, piece, frames, f, focus, seconds, window)
             return
         volume, quote = frames.minute_volume[f, focus], frames.minute_quote_volume[f, focus]
         trades = frames.minute_trades[f, focus]
@@ -201,6 +237,30 @@ class Focus:
             trades=trades.astype(np.int64).tolist(),
         )  # fmt: skip
         piece.add(int(frames.row[f]), RANK, fact)
+        if state.charts:
+            self._forming(state, piece, fact, int(frames.row[f]), seconds)
+
+    def _forming(self, state: FocusState, piece: Slice, bars: facts.Bars, row: int, seconds: int) -> None:
+        """Write the indicators of the forming bars of the charts that are looked at."""
+        found: list[tuple[str, F8]] = []
+        for symbol, *bar in zip(bars.symbols, bars.high, bars.low, bars.close, bars.volume, strict=True):
+            chart = state.charts.get(symbol)
+            column = self._charts.forming(chart, seconds, bars.ts_open, np.array(bar)) if chart is not None else None
+            if column is not None:
+                found.append((symbol, column))
+        if not found:
+            return
+        key = f"{piece.market}-indicators-forming-{bars.interval}-{bars.ts_event}"
+        values = np.stack([column for _, column in found], axis=1)
+        columns: dict[str, Any] = {
+            name: plain(line) for name, line in zip(facts.INDICATORS, values.tolist(), strict=True)
+        }
+        fact = facts.IndicatorValues(
+            id=key, trace_id=key, market=piece.market, partition=piece.partition, offset=bars.offset, ts_event=bars.ts_event,
+            settings_hash=piece.settings_hash, model_hash=piece.model_hash, interval=bars.interval,  # type: ignore[arg-type]
+            ts_open=bars.ts_open, closed=False, symbols=[symbol for symbol, _ in found], **columns,
+        )  # fmt: skip
+        piece.add(row, RANK, fact)
 
 
 def _numbers(state: FocusState, ids: dict[str, int]) -> I8:

@@ -216,8 +216,8 @@ class Heat:
                 heat=total, volume_score=volume, momentum_score=momentum, volatility_score=volatility, liquidity_score=liquidity,
                 social_score=social, novelty_score=novelty, score=score, stage=[STAGE_NAMES[k] for k in pool.stage[f, ids].tolist()],
                 passed=passed, failed=[FILTER_NAMES[k] for k in pool.failed[f, ids].tolist()], price=price,
-                change_1m=minute, change_5m=five, change_24h=day, quote_volume_24h=traded,
-                spread_bps=[None if value != value else value for value in spread],
+                change_1m=_known(minute), change_5m=_known(five), change_24h=_known(day), quote_volume_24h=traded,
+                spread_bps=_known(spread),
                 age_ms=np.minimum(frames.age_ms[f, ids], 9e15).astype(np.int64).tolist(),
                 stage_since=pool.since[f, ids].tolist(),
                 group=group, universe=universe, weights=weights, sector=sector, held_back=held_back(passed, group, sector),
@@ -251,7 +251,7 @@ class Heat:
             facts.MarketMap(
                 id=key, trace_id=key, market=piece.market, partition=piece.partition, offset=int(frames.offset[f]),
                 ts_event=end, settings_hash=piece.settings_hash, model_hash=piece.model_hash,
-                symbols=[piece.symbols[s] for s in numbers], price=price, heat=total, change_5m=five, change_24h=day,
+                symbols=[piece.symbols[s] for s in numbers], price=price, heat=total, change_5m=_known(five), change_24h=_known(day),
                 quote_volume_24h=traded, stage=[STAGE_NAMES[k] for k in pool.stage[f, ids].tolist()],
                 group=[piece.groups[f][s] for s in numbers] if piece.groups is not None else [""] * len(numbers),
             ),
@@ -312,6 +312,11 @@ class _Coins:
             self.announced_at[number] = state.announced.get(base, 0)
             self.figures[number] = said
             self.mentions[number], self.mentioned_at[number] = said.level, said.second
+
+
+def _known(values: list[float]) -> list[float | None]:
+    """None for NaN."""
+    return [None if value != value else value for value in values]
 
 
 def _remember(known: dict[str, Any], key: str, value: Any) -> None:

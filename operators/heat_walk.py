@@ -128,7 +128,9 @@ def gather(
     f: int, ids: Any, scores: Any, total: Any, raw: Any, close: Any, change_1m: Any, change_5m: Any, open_24h: Any, volume_24h: Any,
     bid: Any, ask: Any, out: Any,
 ) -> None:  # fmt: skip
-    """Fill `out` (6 + COLUMNS, K) for the coins `ids` of frame f, rounded; unknown changes and volumes read 0, an unknown spread NaN."""
+    """Fill `out` (6 + COLUMNS, K) for the coins `ids` of frame f, rounded; unknown changes and an unknown spread are NaN, an unknown
+    volume reads 0.
+    """
     for k in range(ids.shape[0]):
         s = ids[k]
         for n in range(SCORES):
@@ -136,10 +138,11 @@ def gather(
         out[6, k] = _rounded(total[f, s], 10.0)
         out[7, k] = _rounded(max(raw[f, s], -99.0), 1e4)
         out[8, k] = close[f, s]
-        out[9, k] = _rounded(np.expm1(change_1m[f, s]), 1e6) if np.isfinite(change_1m[f, s]) else 0.0
-        out[10, k] = _rounded(np.expm1(change_5m[f, s]), 1e6) if np.isfinite(change_5m[f, s]) else 0.0
+        out[9, k] = _rounded(np.expm1(change_1m[f, s]), 1e6) if np.isfinite(change_1m[f, s]) else np.nan
+        out[10, k] = _rounded(np.expm1(change_5m[f, s]), 1e6) if np.isfinite(change_5m[f, s]) else np.nan
         day = close[f, s] / open_24h[f, s] - 1.0
-        out[11, k] = _rounded(day, 1e6) if np.isfinite(day) else 0.0
+        out[11, k] = _rounded(day, 1e6) if np.isfinite(day) else np.nan
         out[12, k] = _rounded(volume_24h[f, s], 100.0) if np.isfinite(volume_24h[f, s]) else 0.0
-        spread = 2e4 * (ask[f, s] - bid[f, s]) / (ask[f, s] + bid[f, s])
+        sound = bid[f, s] > 0.0 and ask[f, s] >= bid[f, s]
+        spread = 2e4 * (ask[f, s] - bid[f, s]) / (ask[f, s] + bid[f, s]) if sound else np.nan
         out[13, k] = _rounded(spread, 1e3)

@@ -73,6 +73,8 @@ class ReadModel:
             raise
         self._upserts = {table: upsert(self._dialect, table, when) for table, when in _WHEN.items()}
         self._inserts = {table: insert_new(self._dialect, table) for table in _ONCE}
+        # What was written as a bar closed stays: the past of a chart fills in what is missing.
+        self._past_indicators = upsert(self._dialect, model.indicators, lambda old, _: ~old.closed)
         self._sequence = self._last_sequence()
         self.rows = 0
 
@@ -174,6 +176,10 @@ class ReadModel:
         rows += self._put(connection, model.heat_history, list(batch.heat.values()))
         rows += self._put(connection, model.happenings, list(batch.happenings.values()))
         rows += self._put(connection, model.indicators, list(batch.indicators.values()))
+        past = list(batch.past_indicators.values())
+        if past:
+            connection.execute(self._past_indicators, past)
+        rows += len(past)
         rows += self._put(connection, model.signal_history, list(batch.signal_history.values()))
         rows += self._put(connection, model.signals, list(batch.signals.values()))
         rows += self._put(connection, model.decisions, list(batch.decisions.values()))
@@ -342,7 +348,7 @@ def _bars_change(old: Any, new: Any) -> Any:
 
 _WHEN: dict[Any, Condition | None] = {
     model.bars: _bars_change,
-    model.indicators: None,
+    model.indicators: lambda old, new: new.closed | ~old.closed,
     model.candidates: None,
     model.snapshots: None,
     model.market_map: None,

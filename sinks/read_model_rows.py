@@ -33,6 +33,7 @@ class Gathered:
     def __init__(self) -> None:
         self.bars: dict[tuple[str, str, str, int], Row] = {}
         self.indicators: dict[tuple[str, str, str, int], Row] = {}
+        self.past_indicators: dict[tuple[str, str, str, int], Row] = {}
         self.snapshots: dict[str, facts.CandidateSnapshot] = {}
         self.heat: dict[tuple[str, str, int], Row] = {}
         self.maps: dict[str, facts.MarketMap] = {}
@@ -87,9 +88,14 @@ class Gathered:
         columns = [getattr(fact, name) for name in facts.INDICATORS]
         for symbol, *values in zip(fact.symbols, *columns, strict=True):
             key = (fact.market, symbol, fact.interval, fact.ts_open)
-            self.indicators[key] = dict(zip(("market", "symbol", "interval", "ts_open"), key, strict=True)) | dict(
-                zip(facts.INDICATORS, values, strict=True)
-            )
+            if fact.closed or key not in self.indicators or not self.indicators[key]["closed"]:
+                self.indicators[key] = _indicator_row(key, fact.closed, values)
+
+    def _indicator_history(self, fact: facts.IndicatorHistory, _: bytes) -> None:
+        columns = [getattr(fact, name) for name in facts.INDICATORS]
+        for ts_open, *values in zip(fact.ts_open, *columns, strict=True):
+            key = (fact.market, fact.symbol, fact.interval, ts_open)
+            self.past_indicators[key] = _indicator_row(key, True, values)
 
     def take_history(self, market: str, event: Klines) -> None:
         """Add the newer part of a venue's history of one coin as closed bars."""
@@ -276,6 +282,7 @@ class Gathered:
 _TAKERS: dict[type, Callable[[Gathered, Any, bytes], None]] = {
     facts.Bars: Gathered._bars,
     facts.IndicatorValues: Gathered._indicators,
+    facts.IndicatorHistory: Gathered._indicator_history,
     facts.CandidateSnapshot: Gathered._snapshot,
     facts.MarketMap: Gathered._map,
     facts.StageChanged: Gathered._happening,
@@ -292,6 +299,11 @@ _TAKERS: dict[type, Callable[[Gathered, Any, bytes], None]] = {
     facts.CommandResult: Gathered._command,
     facts.DeadLetter: Gathered._letter,
 }
+
+
+def _indicator_row(key: tuple[str, str, str, int], closed: bool, values: list[float | None]) -> Row:
+    names = ("market", "symbol", "interval", "ts_open", "closed", *facts.INDICATORS)
+    return dict(zip(names, (*key, closed, *values), strict=True))
 
 
 def candidate_rows(fact: facts.CandidateSnapshot) -> list[Row]:

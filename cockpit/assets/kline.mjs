@@ -43,7 +43,7 @@ class Kline {
     this.bars = new Map(); // time -> bar, insertion in time order
     this.fills = [];
     this.lines = new Map();
-    this.studies = []; // {column, name, pane, series, points: time -> value}
+    this.studies = []; // {column, name, pane, series, points: time -> value, newest: time}
     this.asked = 0;
     this.updates = 0;
     this.now.onclick = () => this.chart.timeScale().scrollToRealTime();
@@ -222,17 +222,22 @@ class Kline {
           study.series.applyOptions({ priceFormat: this.candles.options().priceFormat });
         }
         study.points = new Map(data.rows.map((row) => [row[0] + this.shift, row[i + 1]]));
+        study.newest = data.rows.length ? data.rows.at(-1)[0] + this.shift : undefined;
         study.series.setData([...study.points].map(([time, value]) => this.point(study, time, value)));
       });
       return;
     }
     for (const row of data.rows) {
       const time = row[0] + this.shift;
+      if (row.length !== this.studies.length + 1) continue;
       this.studies.forEach((study, i) => {
-        const newest = [...study.points.keys()].at(-1);
-        if (row.length !== this.studies.length + 1 || (newest !== undefined && time <= newest)) return;
-        study.points.set(time, row[i + 1]);
-        study.series.update(this.point(study, time, row[i + 1]));
+        const value = row[i + 1];
+        const newest = study.newest ?? -Infinity;
+        if (time < newest && !study.points.has(time)) return; // what is missing in the past comes whole
+        if (study.points.has(time) && study.points.get(time) === value) return;
+        study.points.set(time, value);
+        study.newest = Math.max(newest, time);
+        study.series.update(this.point(study, time, value), time < newest);
       });
     }
   }
@@ -306,8 +311,7 @@ class Kline {
     const breaks = make("span", "break");
     if (this.studies.length) parts.push(breaks);
     this.studies.forEach((study, i) => {
-      const newest = [...study.points.values()].at(-1);
-      const value = this.hovered !== undefined && study.points.has(this.hovered) ? study.points.get(this.hovered) : newest;
+      const value = study.points.get(this.hovered !== undefined && study.points.has(this.hovered) ? this.hovered : study.newest);
       const part = make("span");
       const key = make("span", "k", i && this.studies[i - 1].name === study.name ? "" : study.name);
       const number = make("span", "", value === null || value === undefined ? "–" : study.series.priceFormatter().format(value));

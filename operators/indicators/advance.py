@@ -121,6 +121,34 @@ class Indicators:
             state.ring,
         )
 
+    def trace(
+        self, state: IndicatorState, symbol: int, ts_open: I8, high: F8, low: F8, close: F8, volume: F8
+    ) -> tuple[F8, F8]:
+        """Take bars of one symbol as `replay` does; returns values (len(Out), n) and memory (len(Memory), n) after each."""
+        self.widen(state, symbol + 1)
+        values = np.empty((len(Out), ts_open.shape[0]))
+        memory = np.empty((len(Memory), ts_open.shape[0]))
+        _trace(
+            symbol,
+            ts_open,
+            self.seconds * SECOND,
+            self.settings.max_missing,
+            high,
+            low,
+            close,
+            volume,
+            self._periods,
+            self._widths,
+            state.count,
+            state.last,
+            state.values,
+            state.memory,
+            state.ring,
+            values,
+            memory,
+        )
+        return values, memory
+
     def forget(self, state: IndicatorState, symbol: int) -> None:
         """Start this symbol over."""
         self.widen(state, symbol + 1)
@@ -253,3 +281,47 @@ def _replay(
             memory,
             ring,
         )
+
+
+@kernel
+def _trace(
+    s: int,
+    ts_open: I8,
+    step: int,
+    max_missing: int,
+    high: F8,
+    low: F8,
+    close: F8,
+    volume: F8,
+    periods: I8,
+    widths: F8,
+    count: I8,
+    last: I8,
+    values: F8,
+    memory: F8,
+    ring: F8,
+    all_values: F8,
+    all_memory: F8,
+) -> None:
+    for b in range(ts_open.shape[0]):
+        _take(
+            s,
+            ts_open[b],
+            step,
+            max_missing,
+            high[b],
+            low[b],
+            close[b],
+            volume[b],
+            periods,
+            widths,
+            count,
+            last,
+            values,
+            memory,
+            ring,
+        )
+        for row in range(values.shape[0]):
+            all_values[row, b] = values[row, s]
+        for row in range(memory.shape[0]):
+            all_memory[row, b] = memory[row, s]

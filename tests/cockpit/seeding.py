@@ -78,7 +78,7 @@ def shown(symbol: str, interval: str, closes: list[tuple[int, float]]) -> Iterat
         signal += (fast - slow - signal) * 0.2
         warm = count >= 20
         yield {
-            "market": MARKET, "symbol": symbol, "interval": interval, "ts_open": ts_open,
+            "market": MARKET, "symbol": symbol, "interval": interval, "ts_open": ts_open, "closed": True,
             "ema_fast": fast if warm else None, "ema_slow": slow if warm else None,
             "bollinger_upper": slow * 1.008 if warm else None, "bollinger_lower": slow * 0.992 if warm else None,
             "vwap": slow * 0.998, "supertrend": slow * 0.99 if warm else None,

@@ -2,8 +2,11 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 import pytest
+import streamlit as st
+from sqlalchemy import delete, insert, select
 
 from cockpit import kline, queries
+from contracts import read_model as model
 from contracts.settings import Settings
 from tests.cockpit.seeding import MARKET, SYMBOLS, Seeding
 
@@ -98,3 +101,16 @@ def test_chosen_indicators_come_whole_then_as_deltas_and_whole_again_when_the_ch
     assert third["indicators"]["whole"]
     assert third["height"] == first["height"] == kline.HEIGHT_PX + kline.PANE_PX
     assert ask()["indicators"]["rows"] == []
+    ask("rsi")
+    table = model.indicators
+    of_chart = (table.c.symbol == HELD) & (table.c.interval == "1m")
+    with seeding.engine.begin() as connection:
+        stored = connection.execute(select(table).where(of_chart).order_by(table.c.ts_open).limit(20)).mappings().all()
+        connection.execute(delete(table).where(of_chart, table.c.ts_open <= stored[-1]["ts_open"]))
+    st.cache_resource.clear()
+    assert len(ask("rsi")["indicators"]["rows"]) > 500
+    assert not ask("rsi")["indicators"]["whole"]
+    with seeding.engine.begin() as connection:
+        connection.execute(insert(table), [dict(row) for row in stored])  # the desk told the past of the chart
+    st.cache_resource.clear()
+    assert ask("rsi")["indicators"]["whole"]

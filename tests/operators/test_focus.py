@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from contracts import facts
-from contracts.events import WatchSymbol, encode_event
+from contracts.events import Klines, WatchSymbol, decode_event, encode_event
 from contracts.settings import DeskSettings, parse_settings
 from operators.cut import Cut
 from operators.focus import Focus, FocusState
 from operators.frame import Frame
 from operators.heat import Heat
+from operators.indicators import Indicators, Out
 from operators.slices import HeatBlock, RawBatch, Slice
 from tests.builders import SECOND, START, heartbeat, market_log, tickers, trade
 from tests.checks import MARKET, check_laws, run
@@ -48,7 +49,8 @@ def lists(log: list[bytes], settings: DeskSettings = DESK) -> list[tuple[int, li
 
 
 def bars(log: list[bytes]) -> list[dict[str, Any]]:
-    return [json.loads(message.value) for message in run(chain, log).facts if message.topic == "bar.v1"]
+    told = (json.loads(message.value) for message in run(chain, log).facts if message.topic == "bar.v1")
+    return [fact for fact in told if fact["type"] == "bars"]
 
 
 def test_a_watched_coin_is_listed_and_leaves_after_its_time_and_the_keep() -> None:
@@ -166,3 +168,55 @@ def test_laws_hold_with_heat_before_it() -> None:
     log = market_log(150, extra=[(20.0, watch(20.0, "C02USDT")), (21.0, watch(21.0, "NEWUSDT"))])
     whole = check_laws(lambda: [Frame(DESK), Heat(DESK), Focus(DESK)], log)
     assert any(message.topic == "watchlist.v1" for message in whole.facts)
+
+
+def told(log: list[bytes], kind: type[Any]) -> list[Any]:
+    """Facts of one kind, in order."""
+    ran = run(chain, log)
+    return [fact for fact in (facts.decode_fact(message.value) for message in ran.facts) if isinstance(fact, kind)]
+
+
+def test_the_past_of_a_chart_is_told_once_to_who_looks_and_equals_the_indicators_of_its_bars() -> None:
+    log = market_log(150, dirty=False, history_minutes=90, extra=[(70.2, watch(70.2, "C02USDT"))])
+    past = told(log, facts.IndicatorHistory)
+    assert {fact.symbol for fact in past} == {"C02USDT"}
+    assert [fact.interval for fact in past] == ["1m", "5m", "15m"]
+    minutes = past[0]
+    assert np.unique(np.diff(minutes.ts_open)).tolist() == [60 * SECOND]
+    assert minutes.ts_open[-1] == START  # the minute that closed before somebody looked
+    assert minutes.ts_event <= START + 72 * SECOND
+    (bar,) = [fact for fact in told(log, facts.Bars) if fact.closed and fact.interval == "1m" and fact.ts_open == START]
+    number = bar.symbols.index("C02USDT")
+    own = Indicators(60)
+    state = own.start()
+    rows = next(event for event in map(decode_event, log) if isinstance(event, Klines) and event.symbol == "C02USDT").rows
+    columns = np.array(rows, dtype=np.float64).T
+    own.replay(state, 0, np.array([row[0] for row in rows]), *(np.ascontiguousarray(columns[k]) for k in (2, 3, 4, 5)))
+    own.replay(
+        state, 0, np.array([START]), np.array([bar.high[number]]), np.array([bar.low[number]]), np.array([bar.close[number]]),
+        np.array([bar.volume[number]]),
+    )  # fmt: skip
+    assert minutes.rsi[-1] == pytest.approx(state.values[Out.RSI, 0], rel=1e-4)
+    assert minutes.macd_signal[-1] == pytest.approx(state.values[Out.MACD_SIGNAL, 0], rel=1e-2)
+    assert minutes.vwap[-1] == pytest.approx(state.values[Out.VWAP, 0], rel=1e-5)
+    assert minutes.adx[0] is None
+
+
+def test_the_forming_bar_of_a_chart_has_indicators_each_second_and_ends_as_the_closed_bar() -> None:
+    log = market_log(150, dirty=False, history_minutes=90, extra=[(20.2, watch(20.2, "C02USDT"))])
+    forming = [fact for fact in told(log, facts.IndicatorValues) if not fact.closed]
+    assert {tuple(fact.symbols) for fact in forming} == {("C02USDT",)}
+    minute = [fact for fact in forming if fact.interval == "1m" and fact.ts_open == START + 60 * SECOND]
+    assert [(fact.ts_event - fact.ts_open) // SECOND for fact in minute] == list(range(1, 60))
+    assert len({fact.ema_fast[0] for fact in minute}) > 20  # they move with the price
+    assert {fact.interval for fact in forming} == {"1m", "5m", "15m"}
+
+
+def test_a_history_that_comes_late_tells_the_past_of_the_chart_anew() -> None:
+    log = market_log(100, dirty=False, history_minutes=90, extra=[(20.2, watch(20.2, "C02USDT"))])
+    came = next(message for message in log if b'"klines"' in message and b'"C02USDT"' in message)
+    rest = [message for message in log if message is not came]
+    late = [*rest[: len(rest) // 2], came, *rest[len(rest) // 2 :]]
+    (past,) = [fact for fact in told(late, facts.IndicatorHistory) if fact.interval == "1m"]
+    assert len(past.ts_open) > 60
+    check_laws(chain, late)

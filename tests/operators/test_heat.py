@@ -194,4 +194,13 @@ def test_no_fact_ever_holds_a_number_that_is_none(seed: int) -> None:
         assert b"NaN" not in message.value
         fact = json.loads(message.value)
         nones = [key for key, value in fact.items() if value is None or (isinstance(value, list) and None in value)]
-        assert set(nones) <= {"spread_bps"}, fact
+        assert set(nones) <= {"spread_bps", "change_1m", "change_5m", "change_24h"}, fact
+
+
+def test_a_change_that_is_not_known_yet_is_told_as_none_and_not_as_zero() -> None:
+    log = [tickers(second + 0.9, [("AAAUSDT", 1.0 + second / 1000.0, 1e9)]) for second in range(420)]
+    changes = [(fact["change_1m"][0], fact["change_5m"][0]) for fact in snapshots(run(chain, log))]
+    assert changes[0] == (None, None)
+    assert changes[130][0] is not None
+    assert changes[130][1] is None
+    assert changes[-1][1] > 0.1

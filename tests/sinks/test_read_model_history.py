@@ -50,6 +50,19 @@ def test_indicators_are_a_row_per_coin_and_bar_and_a_second_telling_changes_noth
     assert {row["ts_open"] for row in found} == {fact.ts_open}
 
 
+def test_the_past_of_a_chart_fills_in_and_leaves_what_was_written_as_bars_closed(tmp_path: Path) -> None:
+    past = example("IndicatorHistory")
+    assert isinstance(past, facts.IndicatorHistory)
+    values = example("IndicatorValues", symbols=[past.symbol], **{name: [1.0] for name in facts.INDICATORS})
+    first, second = past.ts_open
+    forming = msgspec.structs.replace(values, id="forming", ts_open=first, closed=False)
+    closed = msgspec.structs.replace(values, id="closed", ts_open=second)
+    found = {row["ts_open"]: row for row in rows(written(tmp_path, forming, closed, past), model.indicators)}
+    assert found[second]["rsi"] == 1.0
+    assert found[first]["rsi"] == past.rsi[0]
+    assert found[first]["closed"]
+
+
 def test_a_wait_is_kept_for_hours_and_what_led_to_a_decision_for_days(tmp_path: Path) -> None:
     state = engine(0)
     market, now = state.market, state.ts_event
