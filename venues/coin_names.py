@@ -5,6 +5,7 @@ shouting.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 
 
@@ -24,21 +25,41 @@ TITLE_WORDS = _words("""
 PARENTHESISED_WORDS = _words("UTC API VIP APR APY KYC NFT ETF DEX CEX OTC P2P FAQ EU UK US UAE")
 # Coins whose ticker is a word that people write in capitals: only a cashtag means the coin.
 AMBIGUOUS = _words("""
-    A AI ALT ATM BAND BAR BIG BOND CAKE CAT CITY CLOUD COMP COW DEGO DOG DOGS EDU FIRE FLOW FOR FUN GAS GO HIGH HOLD HOME
-    HOOK HOT ID IQ KEY LISTA LIT LOKA MASK ME MOVE NEAR NEO NOT OG OM ONE ONG OP PEOPLE PERP PORTAL PUMP QUICK RARE RED
-    REQ SAFE SAND SCR SIGN SKY SPELL STEEM SUN SUPER SWEAT THE TREE TRUMP TRUST TURBO UMA VANA VIC WIN WOO YOU
+    A ACE AI ALT ARC ARK ATM AUCTION BAN BANANA BAND BAR BEAM BIG BIO BLUR BOND CAKE CAT CHESS CITY CLOUD COMP COS COW CYBER
+    D DASH DATA DEGO DENT DF DIA DOCK DODO DOG DOGS EDU EPIC FIO FIRE FIS FLOW FOR FORM FORTH FRONT FUN GAS GO HARD HFT HIGH
+    HIVE HOLD HOME HOOK HOT ID INIT IO IQ JOE KEY LAYER LINK LISTA LIT LOKA LOOM LUNA MAGIC MASK MAV ME MEME MOVE MUBARAK NEAR
+    NEO NOT OG OM ONE ONG OP ORDER PEOPLE PERP PHA PIXEL POND PORTAL POWER PROM PUMP QI QUICK RAD RARE RAY RED REEF REI REQ
+    REZ S SAFE SAGA SAND SC SCR SIGN SKY SLF SOLV SPELL STEEM STO STORM SUN SUPER SWEAT SXT SYN SYS T THE TREE TRUMP TRUST
+    TURBO UMA US USUAL VANA VANRY VIC W WAVES WIN WOO XAI YOU ZEN
 """)
 NAMES = {
-    "bitcoin": "BTC", "ethereum": "ETH", "ether": "ETH", "solana": "SOL", "dogecoin": "DOGE", "cardano": "ADA",
-    "ripple": "XRP", "litecoin": "LTC", "polkadot": "DOT", "chainlink": "LINK", "avalanche": "AVAX", "shiba inu":
-    "SHIB", "toncoin": "TON", "uniswap": "UNI", "filecoin": "FIL", "binance coin": "BNB",
+    "bitcoin": "BTC", "bitcoin cash": "BCH", "ethereum": "ETH", "ethereum classic": "ETC", "ether": "ETH", "solana": "SOL",
+    "dogecoin": "DOGE", "cardano": "ADA", "ripple": "XRP", "litecoin": "LTC", "polkadot": "DOT", "chainlink": "LINK",
+    "avalanche": "AVAX", "shiba inu": "SHIB", "toncoin": "TON", "uniswap": "UNI", "filecoin": "FIL", "binance coin": "BNB",
+}  # fmt: skip
+CHINESE_NAMES = {
+    "比特币": "BTC", "大饼": "BTC", "比特币现金": "BCH", "以太坊": "ETH", "以太币": "ETH", "以太经典": "ETC", "狗狗币": "DOGE",
+    "瑞波币": "XRP", "莱特币": "LTC", "柚子币": "EOS", "波场": "TRX", "波卡": "DOT", "艾达币": "ADA", "币安币": "BNB",
+    "索拉纳": "SOL", "柴犬币": "SHIB", "屎币": "SHIB", "佩佩": "PEPE", "文件币": "FIL", "雪崩币": "AVAX", "门罗币": "XMR",
+    "恒星币": "XLM", "大零币": "ZEC",
 }  # fmt: skip
 
 _IN_PARENTHESES = re.compile(r"\(([A-Z0-9]{2,15})\)")
 _PAIR = re.compile(r"\b([A-Z0-9]{2,15})/([A-Z0-9]{3,5})\b")
 _CAPITALS = re.compile(r"(?<![\w-])(?=[A-Z0-9]*[A-Z])[A-Z0-9]{2,15}(?![\w-])")
-_CASHTAG = re.compile(r"(?<![\w$])\$([A-Za-z][A-Za-z0-9]{1,14})(?!\w)")
-_WORD = re.compile(r"(?<![\w$#@/.])[A-Z0-9]{2,15}(?!\w)")
+# Letters of other scripts may stand right beside a ticker (BTC突破): only Latin ones and digits make it longer.
+_LATIN = "A-Za-z0-9_"
+_CASHTAG = re.compile(rf"(?<![{_LATIN}$])\$([A-Za-z0-9]*[A-Za-z][A-Za-z0-9]*)(?![{_LATIN}])")
+_WORD = re.compile(rf"(?<![{_LATIN}$@/.&=?-])#?([A-Z0-9]{{2,15}})(?![{_LATIN}])")
+_CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+def _any_of(names: Iterable[str]) -> str:
+    return "|".join(sorted(map(re.escape, names), key=len, reverse=True))
+
+
+_NAMES = re.compile(rf"(?<![{_LATIN}])(?:{_any_of(NAMES)})(?![{_LATIN}])|(?:{_any_of(CHINESE_NAMES)})")
+_NAMED = NAMES | CHINESE_NAMES
 
 
 def title_coins(title: str, stop_words: Iterable[str] = ()) -> list[str]:
@@ -68,20 +89,26 @@ def title_coins(title: str, stop_words: Iterable[str] = ()) -> list[str]:
 
 
 def post_coins(text: str, known: Callable[[str], bool], stop_words: Iterable[str] = ()) -> list[str]:
-    """Base assets that a post names, in order: cashtags of known coins, then unambiguous known tickers in capitals,
-    then names.
+    """Base assets that a post names, in order: cashtags of known coins, then unambiguous known tickers in capitals (#SOL and SOLUSDT
+    too), then names, English and Chinese.
 
-    A text all in capitals names nothing but its cashtags: there a capital means nothing.
+    A text all in capitals names nothing but its cashtags and names: there a capital means nothing. Chinese texts have no capitals to
+    shout with.
 
     >>> post_coins("$pepe to the moon, SOL too, THE end. Bitcoin!", {"PEPE", "SOL", "THE", "BTC"}.__contains__)
     ['PEPE', 'SOL', 'BTC']
+    >>> post_coins("BTC突破7万, 以太坊跟涨", {"BTC", "ETH"}.__contains__)
+    ['BTC', 'ETH']
     """
+    text = unicodedata.normalize("NFKC", text)
     stop = set(stop_words)
     found = [tag.upper() for tag in _CASHTAG.findall(text)]
-    if not text.isupper():
-        found += [word for word in _WORD.findall(text) if word not in AMBIGUOUS and word not in TITLE_WORDS]
-        lower = text.lower()
-        found += [coin for name, coin in NAMES.items() if re.search(rf"\b{name}\b", lower)]
+    if not text.isupper() or _CHINESE.search(text):
+        for word in _WORD.findall(text):
+            coin = word if known(word) else _base(word)
+            if coin not in AMBIGUOUS and coin not in TITLE_WORDS:
+                found.append(coin)
+    found += [_NAMED[name] for name in _NAMES.findall(text.lower())]
     return [coin for coin in dict.fromkeys(found) if coin not in stop and coin not in QUOTES and known(coin)]
 
 

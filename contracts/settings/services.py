@@ -74,14 +74,37 @@ class MentionFeedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     interval_s: float = 15.0
     token_env: str = ""  # environment variable whose value is sent as bearer token
 
+    def __post_init__(self) -> None:
+        if not self.name or not self.url.startswith(("http://", "https://")):
+            raise ValueError(f"expected a feed with a name and an http:// or https:// url, was {self.name!r}, {self.url!r}")
+        if self.interval_s <= 0:
+            raise ValueError(f"interval_s: expected above 0, was {self.interval_s}")
+
+
+class ClassifierSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The text classifier of scorer "onnx"; what it must look like: `venues/mentions/classifier.py`."""
+
+    file: str = ""  # path of the .onnx file
+    tones: tuple[float, ...] = (-1.0, 0.0, 1.0)  # of each class, in the order of the output
+    output: str = ""  # name of the output with a share per class; empty: the last one
+    logits: bool = False  # the output becomes shares by softmax
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.tones) <= 100 or not all(-1.0 <= tone <= 1.0 for tone in self.tones):
+            raise ValueError(f"tones: expected 1 to 100 numbers in -1..1, was {self.tones}")
+        if not 1 <= self.threads <= 64:
+            raise ValueError(f"threads: expected 1..64, was {self.threads}")
+
 
 class MentionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who speaks of coins: feeds that are polled, and a webhook on loopback that takes pushes.
 
-    `scorer` is "lexicon" or "package.module:factory", whose result has `score(text) -> float | None` in -1..1.
+    `scorer` is "lexicon", "onnx" (see `classifier`) or "package.module:factory", whose result has `score(text) -> float | None` in -1..1.
     """
 
     feeds: tuple[MentionFeedSettings, ...] = ()
+    venue_feeds: bool = True  # the venue's own as well: posts and transfers of the simulated exchange; Binance has none
     backoff_s: tuple[float, ...] = (60.0, 120.0, 240.0, 480.0)
     webhook_port: int | None = None  # 0 takes any free one; None: no webhook
     webhook_token_env: str = "EMBERLINE_MENTIONS_TOKEN"  # noqa: S105 - a name; without it the webhook stays shut
@@ -89,6 +112,20 @@ class MentionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     remember: int = 50_000
     stop_words: tuple[str, ...] = ()
     scorer: str = "lexicon"
+    classifier: ClassifierSettings = ClassifierSettings()
+
+    def __post_init__(self) -> None:
+        if not 0 < self.max_age_h <= 24 * 30:
+            raise ValueError(f"max_age_h: expected above 0, up to 720, was {self.max_age_h}")
+        if self.remember < 1:
+            raise ValueError(f"remember: expected at least 1, was {self.remember}")
+        if not self.backoff_s or min(self.backoff_s) <= 0:
+            raise ValueError(f"backoff_s: expected seconds above 0, was {self.backoff_s}")
+        if self.webhook_port is not None and not 0 <= self.webhook_port <= 65_535:
+            raise ValueError(f"webhook_port: expected 0..65535, was {self.webhook_port}")
+        names = [feed.name for feed in self.feeds]
+        if len(set(names)) != len(names):
+            raise ValueError(f"feeds: expected a name of its own for each, was {', '.join(names)}")
 
 
 class ReadModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -14,14 +15,17 @@ from hypothesis import strategies as st
 from contracts.errors import SettingsError
 from contracts.events import Mention, decode_event, encode_event
 from contracts.settings.services import FeedFieldSettings, MentionFeedSettings, MentionSettings
-from tests.venues.test_ingest_simulated import until
+from infra.broker import LocalBroker
+from tests.venues.log_reader import of, read_log
+from tests.venues.test_ingest_simulated import exchange, made, running, until
 from venues.binance.tickers import Dirt
 from venues.coin_names import post_coins
+from venues.ingest import Ingest
 from venues.mentions import Item, LexiconScorer, MentionDoor, Mentions, PollingFeed, load_scorer
 from venues.mentions.door import time_ns
 
 NOW = 1_700_000_000_000_000_000
-COINS = frozenset({"BTC", "ETH", "SOL", "PEPE", "GAS", "ONE", "THE", "DOGE", "1INCH"})
+COINS = frozenset({"BTC", "ETH", "SOL", "PEPE", "GAS", "ONE", "THE", "DOGE", "1INCH", "LINK", "DATA", "POWER", "BCH"})
 
 
 class Heard:
@@ -54,7 +58,21 @@ class Heard:
         ("I bought Bitcoin and some dogecoin", ["BTC", "DOGE"]),
         ("BUY BTC NOW", []),  # shouting
         ("paid $500 for it, USDT only", []),
-        ("https://x.com/BTC #ETH", []),
+        ("https://x.com/BTC?ref=SOL @ETH", []),
+        ("#ETH #Bitcoin", ["ETH", "BTC"]),
+        ("SOLUSDT long, BTC/USDT short, ETH-PERP flat", ["SOL", "BTC", "ETH"]),
+        ("JUST IN: BITCOIN HITS A NEW ALL TIME HIGH", ["BTC"]),
+        ("Bitcoin Cash is not Bitcoin", ["BCH", "BTC"]),
+        ("ether and etherscan, the bitcoiners", ["ETH"]),
+        ("LINK in bio, DATA shows POWER", []),
+        ("$1inch, $100 and $1,000,000", ["1INCH"]),
+        ("$SOL's chart, (BTC), ETH...", ["SOL", "BTC", "ETH"]),
+        ("BTC突破7万美元,SOL也在拉升", ["BTC", "SOL"]),
+        ("今晚$PEPE要起飞了", ["PEPE"]),
+        ("比特币现金和以太坊都在涨,狗狗币没动", ["BCH", "ETH", "DOGE"]),
+        ("#SOL#生态爆发, ＢＴＣ新高", ["SOL", "BTC"]),
+        ("GAS费太高了, ONE天涨这么多", []),
+        ("USDT充值送100U", []),
         ("NOPE is not listed here", []),
         ("", []),
     ],
@@ -70,6 +88,10 @@ def test_posts_name_coins_by_cashtag_ticker_or_name(text: str, coins: list[str])
         ("not bullish", -0.6, -0.2),
         ("rug pull, total scam", -1.0, -0.4),
         ("good", 0.1, 0.4),
+        ("比特币突破新高, 非常看好", 0.6, 1.0),
+        ("项目方跑路了, 全面崩盘", -1.0, -0.7),
+        ("我不看好这个币", -0.6, -0.1),
+        ("特别看好以太坊", 0.3, 0.6),
     ],
 )
 def test_the_lexicon_hears_the_tone(text: str, low: float, high: float) -> None:
@@ -80,6 +102,7 @@ def test_the_lexicon_hears_the_tone(text: str, low: float, high: float) -> None:
 
 def test_a_text_without_tone_has_none() -> None:
     assert LexiconScorer().score("SOL is at 150 today") is None
+    assert LexiconScorer().score("今天比特币价格是多少") is None
 
 
 @given(st.text())
@@ -204,6 +227,32 @@ async def test_polling_climbs_the_ladder_and_puts_strange_answers_on_record() ->
     assert [dirt.reason.split(":")[0] for dirt in heard.letters] == ["no JSON"]
 
 
+async def test_posts_and_large_transfers_of_the_simulated_exchange_reach_the_log(
+    embedded_broker: LocalBroker, var: Path
+) -> None:
+    async with exchange(symbols=10) as venue:
+        assert venue.market is not None
+        assert venue.chatter is not None
+        chatter = venue.chatter
+        venue.market.pump(venue.market.universe.row["ADAUSDT"], -10.0, 0.02)
+        await until(lambda: chatter.transfers()["transfers"])
+        async with running(made(venue, embedded_broker, var)) as ingest:
+            await until(lambda: {"posts", "transfers"} <= sources(ingest))
+        assert ingest.mentions.door.counters.told == ingest.account.events["mention"]
+    told = of(Mention, read_log(embedded_broker.address))
+    [transfer] = [m for m in told if m.kind == "transfer"]
+    assert (transfer.source, transfer.symbols, transfer.author, transfer.sentiment) == ("transfers", ["ADA"], "", None)
+    posts = [m for m in told if m.kind == "post"]
+    assert all(m.source == "posts" and m.author and m.followers > 0 and m.symbols for m in posts)
+    assert all(m.ts_event <= m.ts_recv for m in told)
+    assert any(m.sentiment is not None for m in posts)
+
+
+def sources(ingest: Ingest) -> set[str]:
+    """Feeds that have told something."""
+    return {key.partition(":")[0] for key in ingest.mentions.door._seen._seen}
+
+
 async def test_the_webhook_takes_pushes_that_know_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EMBERLINE_MENTIONS_TOKEN", "secret")
     heard = Heard(webhook_port=0)
@@ -232,6 +281,22 @@ async def test_the_webhook_takes_pushes_that_know_the_token(monkeypatch: pytest.
         ("webhook", "post", ["PEPE"]),
         ("webhook", "transfer", ["ETH"]),
     ]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ({"max_age_h": 0}, "max_age_h"),
+        ({"webhook_port": 70_000}, "webhook_port"),
+        ({"backoff_s": []}, "backoff_s"),
+        ({"feeds": [{"name": "x", "url": "ftp://x"}]}, "an http:// or https:// url"),
+        ({"feeds": [{"name": "x", "url": "http://x", "interval_s": 0}]}, "interval_s"),
+        ({"feeds": [{"name": "x", "url": "http://x"}] * 2}, "feeds: expected a name of its own"),
+    ],
+)
+def test_settings_of_mentions_out_of_range_are_refused(wrong: dict[str, Any], problem: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match=problem):
+        msgspec.convert(wrong, MentionSettings)
 
 
 def test_without_a_token_the_webhook_stays_shut(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def on_loopback(self) -> bool:
         """Whether both lie on this machine, so that no proxy of the environment may stand between."""
-        return _is_loopback(self.stream_url) and _is_loopback(self.rest_url)
+        return is_loopback(self.stream_url) and is_loopback(self.rest_url)
 
     def combined(self, streams: Iterable[str]) -> str:
         """URL of a connection that wraps each message as `{"stream", "data"}` and starts with these streams."""
@@ -59,7 +59,8 @@ def streamable(symbol: str) -> bool:
     return 1 <= len(symbol) <= 40 and symbol.replace("_", "").replace("-", "").replace(".", "").isalnum()
 
 
-def _is_loopback(url: str) -> bool:
+def is_loopback(url: str) -> bool:
+    """Whether a URL's host is this machine."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -31,7 +31,7 @@ from venues.ingest.reference import Reference
 from venues.ingest.status import IngestStatus, read_status, write_status
 from venues.ingest.universe import Universe
 from venues.ingest.watchlist import WatchlistFollower
-from venues.mentions import Mentions
+from venues.mentions import Mentions, simulated_feeds
 
 MARKET = "binance.spot"
 STATUS_EVERY_S = 2.0
@@ -94,7 +94,12 @@ class Ingest:
             on_loopback=self._places.on_loopback,
         )
         self.mentions = Mentions(
-            settings.mentions, self.clock.now, self.universe.has_base, self.intake.append, self.intake.letter
+            settings.mentions,
+            self.clock.now,
+            self.universe.has_base,
+            self.intake.append,
+            self.intake.letter,
+            simulated_feeds(self._places.rest_url) if self._ingest.venue == "simulated" else (),
         )
         self.heartbeats = 0
         self._connected_since = 0
@@ -134,7 +139,7 @@ class Ingest:
                     self._beat(),
                     self._tell(),
                     self.reference.run(),
-                    self.mentions.run(),
+                    self._hear(),
                 ]
                 if self.settings.announcements.enabled:
                     jobs.append(self.announcements.run())
@@ -243,6 +248,11 @@ class Ingest:
             beat = self._heartbeat()
             for name, market in self.settings.markets.items():
                 self.publisher.append(beat, market.partition, name)
+
+    async def _hear(self) -> None:
+        """Mentions from the first table of instruments on: before it, every coin is unknown."""
+        await self.universe.known.wait()
+        await self.mentions.run()
 
     async def _tell(self) -> None:
         logged = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 
 import msgspec
@@ -20,6 +21,7 @@ class Universe:
         self._always = frozenset(always)
         self.rows: dict[str, InstrumentRow] = {}
         self._bases: frozenset[str] = frozenset()
+        self.known = asyncio.Event()  # set with the first table
 
     def keeps(self, symbol: str) -> bool:
         """Whether a symbol of the ticker stream belongs to the market; unlisted ones by their ending (a listing is seen
@@ -66,6 +68,7 @@ class Universe:
                     changed.append(gone)
         self.rows = fresh
         self._bases = frozenset(row.base for row in fresh.values())
+        self.known.set()
         return changed, new
 
     def listed(self, symbol: str, ts_listed: int) -> InstrumentRow | None:

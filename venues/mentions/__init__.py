@@ -7,7 +7,7 @@ once and appends `Mention` events. A connector is anything with `async def run(s
 from venues.mentions.door import Item, MentionDoor
 from venues.mentions.polling import PollingFeed
 from venues.mentions.sentiment import LexiconScorer, Scorer, load_scorer
-from venues.mentions.service import Mentions
+from venues.mentions.service import Mentions, simulated_feeds
 from venues.mentions.webhook import Webhook
 
-__all__ = ["Item", "LexiconScorer", "MentionDoor", "Mentions", "PollingFeed", "Scorer", "Webhook", "load_scorer"]
+__all__ = ["Item", "LexiconScorer", "MentionDoor", "Mentions", "PollingFeed", "Scorer", "Webhook", "load_scorer", "simulated_feeds"]

@@ -13,7 +13,8 @@ from contracts.events import Mention
 from contracts.settings.services import MentionSettings
 from venues.binance.times import EARLIEST_MS, LATEST_MS
 from venues.coin_names import post_coins
-from venues.mentions.sentiment import Scorer
+from venues.mentions.scoring import ScoringQueue
+from venues.mentions.sentiment import Scorer, bounded
 from venues.seen import SeenIds
 
 LONGEST_TEXT = 2000
@@ -59,6 +60,7 @@ class MentionDoor:
         known: Callable[[str], bool],
         append: Callable[[Mention], None],
     ) -> None:
+        self.queue = ScoringQueue(scorer, now, append) if getattr(scorer, "slow", False) else None
         self._stop_words = settings.stop_words
         self._max_age_ns = int(settings.max_age_h * HOUR_S * 1e9)
         self._scorer = scorer
@@ -84,32 +86,31 @@ class MentionDoor:
             self.counters.nameless += 1
             return False
         self.counters.told += 1
-        self._append(
-            Mention(
-                ts_recv=now,
-                source=item.source,
-                mention_id=item.identity,
-                author=item.author,
-                followers=max(item.followers, 0),
-                text=item.text[:LONGEST_TEXT],
-                symbols=symbols,
-                sentiment=self._tone(item),
-                kind=item.kind,
-                ts_event=ts_event,
-            )
+        text = item.text[:LONGEST_TEXT]
+        unscored = item.sentiment is None and item.kind == "post"
+        queue = self.queue if unscored else None
+        mention = Mention(
+            ts_recv=now,
+            source=item.source,
+            mention_id=item.identity,
+            author=item.author,
+            followers=max(item.followers, 0),
+            text=text,
+            symbols=symbols,
+            sentiment=bounded(self._scorer.score(text) if unscored and queue is None else item.sentiment),
+            kind=item.kind,
+            ts_event=ts_event,
         )
+        if queue is None:
+            self._append(mention)
+        else:
+            queue.put(mention, text)
         return True
 
     def _coins(self, item: Item) -> list[str]:
         named = [coin.strip().lstrip("$").upper() for coin in item.symbols]
         named = [coin for coin in dict.fromkeys(named) if self._known(coin)]
         return named or post_coins(item.text, self._known, self._stop_words)
-
-    def _tone(self, item: Item) -> float | None:
-        tone = item.sentiment
-        if tone is None and item.kind == "post":
-            tone = self._scorer.score(item.text)
-        return None if tone is None or not math.isfinite(tone) else min(max(float(tone), -1.0), 1.0)
 
 
 def time_ns(value: Any) -> int | None:

@@ -13,6 +13,7 @@ import structlog
 
 from contracts.settings.services import MentionFeedSettings
 from venues.announcements import THROTTLED, TIMEOUT_S, Ladder
+from venues.binance.endpoints import is_loopback
 from venues.binance.tickers import MAX_DIRT, Dirt, number
 from venues.mentions.door import Item, names_of, time_ns
 
@@ -56,8 +57,9 @@ class PollingFeed:
         strange = False
         token = os.environ.get(self._settings.token_env, "") if self._settings.token_env else ""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        trust = not is_loopback(self._settings.url)  # no proxy of the environment stands before this machine
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
-        async with aiohttp.ClientSession(timeout=timeout, trust_env=True, headers=headers) as session:
+        async with aiohttp.ClientSession(timeout=timeout, trust_env=trust, headers=headers) as session:
             while True:
                 wait = self._settings.interval_s
                 try:

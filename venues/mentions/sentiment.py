@@ -8,6 +8,7 @@ import re
 from typing import Protocol, runtime_checkable
 
 from contracts.errors import SettingsError
+from contracts.settings.services import ClassifierSettings
 
 POSITIVE = {
     "bullish": 2.5, "moon": 2.0, "mooning": 2.5, "pump": 1.2, "pumping": 1.5, "breakout": 1.8, "rally": 1.8, "surge":
@@ -33,12 +34,25 @@ STRONGER = {"very": 1.3, "extremely": 1.5, "super": 1.3, "so": 1.15, "huge": 1.3
 REACH = 3  # words before it that a negation or a strengthening word works on
 ALPHA = 15.0
 
+CHINESE = {
+    "看涨": 2.5, "看多": 2.0, "利好": 2.0, "暴涨": 2.5, "大涨": 2.2, "上涨": 1.2, "涨停": 1.8, "突破": 1.8, "新高": 2.0, "起飞": 2.0,
+    "拉升": 1.6, "拉盘": 1.3, "反弹": 1.2, "牛市": 1.8, "看好": 1.6, "买入": 1.0, "加仓": 1.2, "抄底": 1.0, "做多": 0.8, "上币": 1.2,
+    "暴富": 1.5, "百倍": 1.6, "合作": 1.0, "强势": 1.3, "回暖": 1.0, "看跌": -2.5, "看空": -2.0, "利空": -2.0, "暴跌": -2.5,
+    "大跌": -2.2, "下跌": -1.2, "跳水": -2.0, "崩盘": -2.8, "归零": -3.0, "砸盘": -2.2, "跑路": -3.2, "骗局": -3.0, "割韭菜": -2.6,
+    "传销": -3.0, "被盗": -3.0, "黑客": -2.6, "漏洞": -2.0, "爆仓": -2.2, "熊市": -1.8, "恐慌": -2.0, "卖出": -1.0, "清仓": -1.4,
+    "做空": -0.8, "下架": -2.4, "退市": -2.4, "监管": -0.8, "起诉": -2.0, "亏损": -1.6, "套牢": -1.8, "被套": -1.8, "垃圾": -2.0,
+}  # fmt: skip
+CHINESE_NEGATIONS = ("不", "没", "别")
+CHINESE_STRONGER = {"非常": 1.3, "极度": 1.5, "超级": 1.3, "全面": 1.2}
+
 _WORDS = re.compile(r"[a-z]+")
+_NO_NEGATION = re.compile("不错|不断|不仅|不止|特别|分别|级别|没想到")
+_CHINESE = re.compile("|".join(sorted(CHINESE, key=len, reverse=True)))
 
 
 @runtime_checkable
 class Scorer(Protocol):
-    """Judges a text."""
+    """Judges a text. One with an attribute `slow = True` is called in a thread, so that ingest does not wait for it."""
 
     def score(self, text: str) -> float | None:
         """The tone in -1..1; None where the text says nothing of it."""
@@ -49,7 +63,8 @@ class LexiconScorer:
     """Sum of word weights s, turned by negations and grown by strengthening words up to three words before, as s /
     sqrt(s^2 + 15).
 
-    The normalisation is VADER's (Hutto & Gilbert 2014); the words are those of this market.
+    The normalisation is VADER's (Hutto & Gilbert 2014); the words are those of this market, English and Chinese (there negations and
+    strengthening words up to three characters before).
 
     >>> LexiconScorer().score("SOL breakout, very bullish") > 0.5 > 0 > LexiconScorer().score("not bullish at all")
     True
@@ -69,19 +84,35 @@ class LexiconScorer:
                 if before in NEGATIONS:
                     weight *= -0.74
             total += weight
+        for match in _CHINESE.finditer(text):
+            found = True
+            weight = CHINESE[match.group()]
+            before = _NO_NEGATION.sub("", text[max(0, match.start() - REACH) : match.start()])
+            for strong, factor in CHINESE_STRONGER.items():
+                weight *= factor if strong in before else 1.0
+            total += weight * (-0.74 if any(no in before for no in CHINESE_NEGATIONS) else 1.0)
         return total / math.sqrt(total * total + ALPHA) if found else None
 
 
-def load_scorer(name: str) -> Scorer:
-    """The scorer a settings file names: "lexicon", or "package.module:factory" whose result is called for every text.
+def bounded(tone: float | None) -> float | None:
+    """A tone within -1..1; None for what is no number."""
+    return None if tone is None or not math.isfinite(tone) else min(max(float(tone), -1.0), 1.0)
 
-    Raises SettingsError where there is none of that name.
+
+def load_scorer(name: str, classifier: ClassifierSettings | None = None) -> Scorer:
+    """The scorer a settings file names: "lexicon", "onnx", or "package.module:factory" whose result is called for every text.
+
+    Raises SettingsError where there is none of that name, or the classifier cannot run.
     """
     if name == "lexicon":
         return LexiconScorer()
+    if name == "onnx":
+        from venues.mentions.classifier import OnnxScorer
+
+        return OnnxScorer(classifier or ClassifierSettings())
     module, colon, factory = name.partition(":")
     if not colon:
-        raise SettingsError(f"mentions.scorer: expected lexicon or package.module:factory, was {name!r}")
+        raise SettingsError(f"mentions.scorer: expected lexicon, onnx or package.module:factory, was {name!r}")
     try:
         made = getattr(importlib.import_module(module), factory)()
     except (ImportError, AttributeError, ValueError, TypeError) as e:

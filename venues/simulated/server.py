@@ -29,6 +29,7 @@ from venues.simulated.hub import Hub
 from venues.simulated.limits import Limits
 from venues.simulated.market import GeneratedMarket
 from venues.simulated.matching import MatchingEngine
+from venues.simulated.mentions import Chatter
 from venues.simulated.orders import OrderPayloads
 from venues.simulated.parameters import Parameters
 from venues.simulated.public_api import PublicApi, day_ticker_weight, depth_weight, quote_weight
@@ -64,6 +65,7 @@ class SimulatedExchange:
         self.gate = Gate(credentials or Credentials.from_environment(settings))
         self.market: GeneratedMarket | None = None
         self.engine: MatchingEngine | None = None
+        self.chatter: Chatter | None = None
         self.player: RecordingPlayer | None = None
         self.websocket_api: WebSocketApi | None = None
         self.port = 0
@@ -80,6 +82,8 @@ class SimulatedExchange:
         else:
             self._add_market(app)
         self._add_sockets(app)
+        app.router.add_get("/sim/mentions", self._posts)
+        app.router.add_get("/sim/transfers", self._transfers)
         Control(self).add_routes(app)
         app.router.add_route("*", "/{path:.*}", self._rest.not_found)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
@@ -179,6 +183,7 @@ class SimulatedExchange:
         self.engine = engine
         publisher.on_step = engine.on_step
         self.market, self._publisher = market, publisher
+        self.chatter = Chatter(market, settings.seed)
         public = PublicApi(market, rules, publisher.payloads, clock)
         trading = Trading(market, rules, account, engine, orders, settings)
         calls = {
@@ -259,6 +264,14 @@ class SimulatedExchange:
             text = request.query.get(name, "")
             numbers.append(int(text) if text.isdigit() and 0 < int(text) <= 1000 else default)
         value = article_list(self.market, *numbers)
+        return web.Response(body=msgspec.json.encode(value), content_type="application/json")
+
+    async def _posts(self, request: web.Request) -> web.Response:
+        value = self.chatter.posts() if self.chatter is not None else {"data": {"posts": []}}
+        return web.Response(body=msgspec.json.encode(value), content_type="application/json")
+
+    async def _transfers(self, request: web.Request) -> web.Response:
+        value = self.chatter.transfers() if self.chatter is not None else {"transfers": []}
         return web.Response(body=msgspec.json.encode(value), content_type="application/json")
 
 
