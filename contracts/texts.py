@@ -54,7 +54,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "The expected move does not cover the cost[: {edge_bps:bps} against {cost_bps:bps}][, {needed:times} is asked for]",
         "预期波动不足以覆盖成本[: {edge_bps:bps} 对 {cost_bps:bps}][, 要求 {needed:times}]",
     ),
-    "STALE_DATA": ("The data is stale", "数据已过时"),
+    "STALE_DATA": (
+        "The data is stale[: price {age_ms:ms} old, at most {needed_ms:ms}][: market silent {market_ms:ms}, at most {market_max_ms:ms}]",
+        "数据已过时[: 该币最新价已 {age_ms:ms} 未更新, 上限 {needed_ms:ms}][: 市场已 {market_ms:ms} 无数据, 上限 {market_max_ms:ms}]",
+    ),
     "MISSING_DATA": ("Data is missing: no price yet, or a gap in the stream", "数据缺失: 尚无价格, 或数据流中断"),
     "DUPLICATE_DATA": ("Trades came twice or out of order", "成交重复或乱序"),
     "MISALIGNED_DATA": (
@@ -64,7 +67,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "PRICE_JUMP": ("The price jumped within a second and is doubted[: {price:price}]", "价格一秒内跳变, 暂不采信[: {price:price}]"),
     "MODEL_UNHEALTHY": ("A model is asked for and none is in force", "要求使用模型, 但没有可用模型"),
     "NOT_TRADING": ("The venue does not trade this coin now[ ({status})]", "交易所目前不交易该币[ ({status})]"),
-    "ILLIQUID": ("Too little is traded in 24 hours, or another filter stopped the coin", "24 小时成交额不足, 或被其他过滤器拦下"),
+    "ILLIQUID": (
+        "Too little is traded in 24 hours, or another filter stopped the coin[ ({filter})]",
+        "24 小时成交额不足, 或被其他过滤器拦下[ ({filter})]",
+    ),
     "POSITION_EXISTS": ("There is a position in this coin already", "该币已有持仓"),
     "COOLDOWN": ("Cooling down after the last decision or exit[: {left_ms:ms} left]", "上次决策或平仓后的冷却期[: 还剩 {left_ms:ms}]"),
     "HIGH_CORR_GROUP": (

@@ -25,7 +25,7 @@ from operators.decide_state import GAP, NEVER, TOLD, DecideState
 from operators.gates import Column, Judgement, Seen, Threshold
 from operators.indicators import Indicators
 from operators.indicators.shown import shown
-from operators.observe import COLUMNS, DECIDE, FRAME, LIMITS, find_duplicates, gather, see, settle, share
+from operators.observe import COLUMNS, DECIDE, FRAME, LIMITS, TOLD_COLUMNS, find_duplicates, gather, see, settle, share
 from operators.outlook import Outlook, remember, remember_all
 from operators.packets import Place, Versions, Writer
 from operators.signals import TIMEFRAMES, no_anchors, no_votes, remember_flow, vote, vote_all
@@ -271,7 +271,7 @@ class Decide:
         group = self._group(state, piece, first)
         for number, (strategy, writer) in enumerate(zip(self._strategies, self._writers, strict=True)):
             judged = strategy.judge(seen[number], bool(piece.model_hash))
-            told = np.empty((top.shape[1] * (last - first), 5), np.int64)
+            told = np.empty((top.shape[1] * (last - first), TOLD_COLUMNS), np.int64)
             rows = settle(
                 first,
                 last,
@@ -284,8 +284,9 @@ class Decide:
                 state.pace[number],
                 told,
             )
-            for frame, k, symbol, verdict, in_the_way in told[:rows].tolist():
-                place = Place(frame, frame - first, k, symbol, verdict, in_the_way)
+            for frame, k, symbol, verdict, in_the_way, since in told[:rows].tolist():
+                status = state.untradeable.get(piece.symbols[symbol], "")
+                place = Place(frame, frame - first, k, symbol, verdict, in_the_way, since, status)
                 self._tell(state, piece, frames, place, seen[number], judged, writer)
             if number == 0:
                 share(

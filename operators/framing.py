@@ -328,13 +328,13 @@ def walk(
             last[QUOTE_24H, s] = quote
             last[OPEN_24H, s] = v3[row]
         elif k == 2:
-            if v0[row] > 0.0 and v1[row] >= v0[row]:
-                last[BID, s] = v0[row]
-                last[ASK, s] = v1[row]
-                last[BID_SIZE, s] = v2[row]
-                last[ASK_SIZE, s] = v3[row]
-                times[T_QUOTE, s] = recv
-            else:
+            # A crossed or one-sided book is shown as it is: an older quote in its place would hide that nothing can be traded at it.
+            last[BID, s] = v0[row]
+            last[ASK, s] = v1[row]
+            last[BID_SIZE, s] = v2[row]
+            last[ASK_SIZE, s] = v3[row]
+            times[T_QUOTE, s] = recv
+            if not (v0[row] > 0.0 and v1[row] >= v0[row]):
                 clock[C_BAD_QUOTES] += 1
         elif k == 4:
             return EVENT, row, used

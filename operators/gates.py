@@ -27,8 +27,8 @@ class Column(IntEnum):
     PRICE = 0  # NaN until the first
     BID = 1  # NaN without quotes
     ASK = 2
-    SPREAD_BPS = 3  # of the mid; NaN without quotes
-    TOUCH = 4  # quote currency on the thinner side of the touch; NaN without quotes
+    SPREAD_BPS = 3  # of the mid; NaN without a bid and an ask
+    TOUCH = 4  # quote currency on the thinner side of the touch, 0 where one is empty; NaN without quotes
     HEAT = 5  # 0..100
     CHANGE_1M = 6  # fraction, against the close of the minute before last; NaN while unknown
     CHANGE_5M = 7  # fraction, against the close five to six minutes ago; NaN while unknown
@@ -166,7 +166,7 @@ def entry_gates(seen: Seen, guards: GuardSettings, direction: float, model: bool
     gates[Gate.LIQUID] = c[Column.PASSED] > 0.0
     gates[Gate.MODEL] = model or not guards.model_required
     gates[Gate.QUOTED] = ~unquoted | (not guards.quote_required)
-    gates[Gate.DEPTH] = (c[Column.TOUCH] > guards.touch_min) | unquoted
+    gates[Gate.DEPTH] = (c[Column.TOUCH] > guards.touch_min) | np.isnan(c[Column.TOUCH])
     gates[Gate.SPREAD] = (spread <= limits[Threshold.SPREAD_MAX_BPS]) | unquoted
     gates[Gate.EXTENSION] = np.abs(c[Column.CHANGE_5M]) <= limits[Threshold.MAX_CHANGE_5M]
     gates[Gate.CONSENSUS] = seen.side == direction

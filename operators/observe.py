@@ -56,6 +56,9 @@ TRADE: Final = int(Kind.TRADE)
 
 MOST_IMPACT: Final = 4.0  # square root of at most so many minutes of volume goes into the slippage
 
+TOLD_COLUMNS: Final = 6
+"""Width of what `settle` tells of a verdict."""
+
 # Cells of `walked`: how far the slice was read.
 ROW: Final = 0
 FRAME: Final = 1
@@ -230,7 +233,7 @@ def see(
             seen[C_BID, i, k] = b if quoted else math.nan
             seen[C_ASK, i, k] = a if quoted else math.nan
             seen[C_SPREAD, i, k] = spread
-            seen[C_TOUCH, i, k] = min(b * bid_size[f, s], a * ask_size[f, s]) if quoted else math.nan
+            seen[C_TOUCH, i, k] = min(b * bid_size[f, s], a * ask_size[f, s])  # 0 where a side is empty, NaN without quotes
             seen[C_HEAT, i, k] = heat[f, s]
             seen[C_CHANGE_1M, i, k] = price / known[CLOSE_1M, s] - 1.0
             seen[C_CHANGE_5M, i, k] = price / known[CLOSE_5M, s] - 1.0
@@ -281,10 +284,10 @@ def settle(
 ) -> int:
     """Find each candidate's verdict and what of it is told; returns how many rows of `told` were written.
 
-    pace (3, S) is one strategy's; group (2, S) numbers each coin's correlation group and its sector, -1 for none.
-    told rows: frame, place, symbol, verdict, the coin of its group that is in the way
-    (-1 none). A verdict is told when it decides, at the close of each minute, and when it changed, but then at most
-    once in `repeat` ns.
+    pace (3, S) is one strategy's; group (2, S) numbers each coin's correlation group and its sector, -1 for none. told
+    rows: frame, place, symbol, verdict, the coin of its group that is in the way (-1 none), when the coin itself was
+    decided on (NEVER where that does not hold it back). A verdict is told when it decides, at the close of each minute,
+    and when it changed, but then at most once in `repeat` ns.
     """
     n = 0
     for f in range(first, last):
@@ -299,6 +302,7 @@ def settle(
                 pace[DECIDED_AT, s] = NEVER
             verdict = DECIDE
             in_the_way = -1
+            since = NEVER
             for g in range(GATES):
                 if not gates[g, i, k]:
                     verdict = g
@@ -306,6 +310,7 @@ def settle(
             # NEVER lies so far back that every difference to it is longer than any hold, and still fits an int64.
             if now - pace[DECIDED_AT, s] < np.int64(thresholds[T_REARM, s]):
                 gates[G_ARMED, i, k] = False
+                since = pace[DECIDED_AT, s]
                 if verdict == DECIDE:
                     verdict = G_ARMED
             if verdict == DECIDE and (group[0, s] >= 0 or group[1, s] >= 0):
@@ -333,6 +338,7 @@ def settle(
                 told[n, 2] = s
                 told[n, 3] = verdict
                 told[n, 4] = in_the_way
+                told[n, 5] = since
                 n += 1
     return n
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from math import isfinite
+from math import inf, isfinite
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
@@ -18,6 +18,8 @@ from contracts.facts import CostAssumption, DecisionPacket, Signal
 from contracts.reasons import EntryReason, Reason
 from contracts.settings import DeskSettings
 from contracts.settings.trading import ExitSettings
+from operators.candidates import FILTER_NAMES
+from operators.decide_state import NEVER
 from operators.gates import GATE_NAMES, Column, Gate, Judgement, Seen, Threshold, significant, why_not
 from operators.ids import trace_id
 from operators.indicators.layout import Out
@@ -25,6 +27,7 @@ from operators.observe import DECIDE
 from operators.signals import NAMES, TIMEFRAMES, Family
 from operators.slices import F8, SECOND, FrameBlock, Slice
 
+MILLI: Final = 1_000_000
 _SHOWN: Final = (
     Column.PRICE,
     Column.CHANGE_1M,
@@ -52,7 +55,11 @@ class Versions:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a verdict stands: its frame in the slice, in the judged block, its place among the candidates, its coin."""
+    """Where a verdict stands: its frame in the slice, in the judged block, its place among the candidates, its coin.
+
+    in_the_way: the coin of its group that was decided on, -1 none; since: when this coin was, `NEVER` where that does not hold
+    it back; status: the venue's, "" where it trades.
+    """
 
     frame: int
     f: int
@@ -60,6 +67,8 @@ class Place:
     symbol: int
     verdict: int
     in_the_way: int
+    since: int
+    status: str
 
 
 class Writer:
@@ -260,7 +269,29 @@ class Writer:
             if not group or names is None or names[place.in_the_way] != group:
                 group = piece.sectors[place.symbol] if piece.sectors is not None else ""
             return Reason(reason.code, {"group": group, "symbol": piece.symbols[place.in_the_way]})
+        if gate is Gate.FRESH:
+            return Reason(reason.code, self._ages(piece, place))
+        if gate is Gate.TRADING and place.status:
+            return Reason(reason.code, {"status": place.status})
+        if gate is Gate.LIQUID and piece.pool is not None:
+            return Reason(reason.code, {"filter": FILTER_NAMES[int(piece.pool.failed[place.frame, place.symbol])]})
+        if gate is Gate.ARMED and place.since != NEVER and piece.frames is not None:
+            now = int(piece.frames.ts_open[place.frame]) + SECOND
+            left = place.since + int(limits[Threshold.REARM_NS]) - now
+            return Reason(reason.code, {"left_ms": left / MILLI})
         return reason
+
+    def _ages(self, piece: Slice, place: Place) -> dict[str, float | str]:
+        """How old the market's newest tick and the coin's last price are, of each only what is beyond its limit."""
+        rules, args = self._settings.freshness, dict[str, float | str]()
+        if piece.freshness is not None and piece.frames is not None:
+            market = float(piece.freshness.ticker_age_ms[place.frame])
+            coin = float(piece.frames.age_ms[place.frame, place.symbol])
+            if rules.ticker_stale_ms <= market < inf:
+                args |= {"market_ms": significant(market), "market_max_ms": float(rules.ticker_stale_ms)}
+            if rules.symbol_stale_ms < coin < inf:
+                args |= {"age_ms": significant(coin), "needed_ms": float(rules.symbol_stale_ms)}
+        return args
 
 
 def reward_risk(exits: ExitSettings) -> float | None:

@@ -236,11 +236,12 @@ def test_trades_and_tickers_of_one_coin_are_not_counted_twice() -> None:
     assert frames.quote_volume[:, 0].sum() == 70.0
 
 
-def test_crossed_quotes_are_not_believed() -> None:
-    log = [quote(0.1, bid=10.0, ask=10.1), quote(0.2, bid=11.0, ask=10.5), trade(0.3), trade(2.5)]
+@pytest.mark.parametrize(("bid", "ask"), [(11.0, 10.5), (10.0, 0.0), (0.0, 10.0)])
+def test_a_crossed_or_one_sided_book_is_counted_and_shown_as_it_is(bid: float, ask: float) -> None:
+    log = [quote(0.1, bid=10.0, ask=10.1), quote(0.2, bid=bid, ask=ask), trade(0.3), trade(2.5)]
     frames, piece = frames_of(log)
     assert piece.counters["bad_quotes"] == 1
-    assert [float(frames.bid[0, 0]), float(frames.ask[0, 0])] == [10.0, 10.1]
+    assert [float(frames.bid[0, 0]), float(frames.ask[0, 0])] == [bid, ask]
 
 
 def test_history_is_handed_on_in_order() -> None:
