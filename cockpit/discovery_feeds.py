@@ -55,8 +55,16 @@ def _why_cells(row: Row, lines: dict[str, list[float]], zone: str) -> list[Cell]
         formats.number(row["score"], 2),
         cell(formats.percent(row["change_5m"]), tone=tone_of(row["change_5m"])),
         cell(formats.percent(row["change_24h"], 1), tone=tone_of(row["change_24h"])),
-        cell(row["group"], tone="muted"),
+        _group_cell(row),
     ]
+
+
+def _group_cell(row: Row) -> Cell:
+    """Correlation group and sector; a coin that is held back for a hotter one of either says so."""
+    text = " · ".join(name for name in (row["group"], row["sector"]) if name)
+    if row["held_back"]:
+        return cell(text, tone="warn", tip=f"{word('held_back_tip')} · {row['held_back']}")
+    return cell(text, tone="muted")
 
 
 def score_legend() -> Block:
@@ -82,7 +90,8 @@ def why_card(symbol: str, row: Row | None, weights: dict[str, float], zone: str)
                 points=formats.number(row[f"{name}_points"], 1),
                 score=formats.number(row[f"{name}_score"], 0),
                 weight=formats.share(weights.get(name)),
-            ),
+            )
+            + (said_of(row) if name == "social" else ""),
         }
         for name in SCORES
     ]
@@ -99,6 +108,14 @@ def why_card(symbol: str, row: Row | None, weights: dict[str, float], zone: str)
         "at": {"text": formats.clock(row["ts_event"], zone), "tip": formats.utc(row["ts_event"])},
         "sections": [{"kind": "bars", "label": word("points"), "tip": word("made_of_tip"), "items": [*bars, total]}],
     }
+
+
+def said_of(row: Row) -> str:
+    """How many speak of a coin, and in which tone; nothing where nobody does."""
+    if not row["voices"]:
+        return ""
+    said = f" · {word('said_of', mentions=row['mentions'], voices=row['voices'])}"
+    return said if row["tone"] is None else f"{said} · {word('tone_tip', tone=formats.number(row['tone'], 2, sign=True))}"
 
 
 def anomalies_feed(rows: list[Row], zone: str, height: int) -> Block:

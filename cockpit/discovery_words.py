@@ -42,9 +42,14 @@ DISCOVERY_WORDS: Final[dict[str, tuple[str, str]]] = {
     ),
     "group": ("Group", "组"),
     "group_tip": (
-        "Coins whose returns correlate above 0.8; named after the most liquid one",
-        "收益相关性高于 0.8 的币, 以流动性最好的币命名",
+        "Coins whose returns correlate above 0.8, named after the most liquid one; then the sector",
+        "收益相关性高于 0.8 的币, 以流动性最好的币命名; 其后为板块",
     ),
+    "held_back_tip": (
+        "A hotter coin of this group or sector is kept, this one is not",
+        "同组或同板块中已保留更热的币, 该币不选",
+    ),
+    "said_of": ("{mentions} mentions by {voices} authors lately", "近期 {voices} 位作者提及 {mentions} 次"),
     "raw_score": ("Score", "原始分"),
     "raw_score_tip": (
         "The raw ranking score: speed against the market and nearness to the day's high; compared with the alarm threshold",
@@ -88,8 +93,8 @@ DISCOVERY_WORDS: Final[dict[str, tuple[str, str]]] = {
     "first_traded": ("first price seen: {price}", "首个价格: {price}"),
     "mentions": ("Mentions", "提及"),
     "no_mentions": (
-        "Nobody was heard yet. Feeds are named under `mentions` in the settings; until the first mention the social score has no weight.",
-        "尚无提及。在设置的 `mentions` 中配置来源; 首次提及前社交得分权重为零。",
+        "Nobody was heard yet. Feeds are named under mentions in the settings; until the first mention the social score has no weight.",
+        "尚无提及。在设置的 mentions 中配置来源; 首次提及前社交得分权重为零。",
     ),
     "mention_by": (
         "{author} ({followers} followers, {source}): {text}",

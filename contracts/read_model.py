@@ -70,6 +70,11 @@ candidates = Table(  # the newest snapshot, a row per coin
     Column("spread_bps", Float, nullable=True),
     Column("age_ms", BigInteger, nullable=False),
     Column("group", String(40), nullable=False),
+    Column("sector", String(40), nullable=False),
+    Column("held_back", String(80), nullable=False),  # "high_corr_group=X" where a hotter coin of its group is kept
+    Column("mentions", Integer, nullable=False),  # of the social window
+    Column("voices", Integer, nullable=False),  # different authors of them
+    Column("tone", Float, nullable=True),
     # what each score adds to the heat: weight times score, in points
     Column("volume_points", Float, nullable=False),
     Column("momentum_points", Float, nullable=False),

@@ -316,8 +316,12 @@ def candidate_rows(fact: facts.CandidateSnapshot) -> list[Row]:
     columns = [getattr(fact, "symbols" if name == "symbol" else name) for name in names]
     shared = {"market": fact.market, "ts_event": fact.ts_event}
     rows: list[Row] = [shared | dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
-    for row in rows:
+    # Empty before the first mention, and in facts of older versions.
+    later: dict[str, Any] = {"sector": "", "held_back": "", "mentions": 0, "voices": 0, "tone": None}
+    for n, row in enumerate(rows):
+        row.update({name: getattr(fact, name)[n] if getattr(fact, name) else none for name, none in later.items()})
         row["failed"], row["group"] = clip(row["failed"], 40), clip(row["group"], 40)
+        row["sector"], row["held_back"] = clip(row["sector"], 40), clip(row["held_back"], 80)
         for name in SCORES:
             row[f"{name}_points"] = fact.weights.get(name, 0.0) * row[f"{name}_score"]
     return rows

@@ -186,7 +186,9 @@ class Seeding:
                     "failed": "" if passed else FILTERS[i % 2], "price": self.prices[symbol],
                     "change_1m": (heat - 40) / 9000.0, "change_5m": (heat - 38) / 1900.0, "change_24h": math.sin(i) * 0.18,
                     "quote_volume_24h": 2.1e9 / (i + 1) ** 1.4, "spread_bps": None if i % 9 == 8 else 1.2 + (i * 7 % 31),
-                    "age_ms": 220 + (i * 331) % 2600, "group": GROUPS.get(i % 8, ""),
+                    "age_ms": 220 + (i * 331) % 2600, "group": GROUPS.get(i % 8, ""), "sector": "meme" if i % 5 == 1 else "",
+                    "held_back": "high_corr_group=meme" if i == 6 else "", "mentions": i % 4 * 3, "voices": i % 4 * 2,
+                    "tone": 0.4 if i % 4 == 2 else None,
                 },
             )  # fmt: skip
         put(

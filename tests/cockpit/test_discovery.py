@@ -148,6 +148,21 @@ def test_the_page_parts_each_heat_into_what_its_scores_add(settings: Settings, s
     assert stack["stack"] == [[round(row[f"{name}_points"] / 100, 3), name] for name in SCORES]
 
 
+def test_the_ranking_says_who_is_held_back_by_a_sector_and_who_speaks_of_a_coin(url: str):
+    rows = {row["symbol"]: row for row in queries.ranking(url, MARKET, 100)}
+    table = discovery_feeds.why_table(list(rows.values()), {}, None, ZONE)
+    cells = {row["key"]: row["cells"][-1] for row in table["rows"]}
+    held = cells[SYMBOLS[6]]
+    assert held["text"].endswith("meme")
+    assert held["tone"] == "warn"
+    assert "high_corr_group=meme" in held["tip"]
+    assert all(cell["tone"] == "muted" for symbol, cell in cells.items() if symbol != SYMBOLS[6])
+    bars = discovery_feeds.why_card(SYMBOLS[2], rows[SYMBOLS[2]], {}, ZONE)["sections"][0]["items"]
+    [social] = [bar for bar in bars if bar["tone"] == "score social"]
+    assert "6 mentions by 4 authors lately" in social["tip"]
+    assert "+0.40" in social["tip"]
+
+
 def test_the_page_shows_life_groups_listings_and_mentions(settings: Settings, seeding: Seeding):
     app = opened("discovery")
     assert not app.exception

@@ -110,6 +110,17 @@ def test_points_say_what_each_score_adds_to_the_heat(db: Written):
     }  # fmt: skip
 
 
+def test_who_is_held_back_and_who_speaks_of_a_coin_is_kept_and_may_be_missing(db: Written):
+    fact = make.snapshot(1, {"AAAUSDT": 80.0, "BBBUSDT": 70.0})
+    db(fact)  # as an older version wrote it
+    names = ("sector", "held_back", "mentions", "voices", "tone")
+    assert [[row[name] for name in names] for row in db.all(model.candidates)] == [["", "", 0, 0, None]] * 2
+    told = {"sector": ["meme"] * 2, "held_back": ["", "high_corr_group=meme"], "mentions": [4, 0], "voices": [3, 0]}
+    db(msgspec.structs.replace(fact, ts_event=fact.ts_event + 1, tone=[0.5, None], **told))
+    rows = {row["symbol"]: [row[name] for name in names] for row in db.all(model.candidates)}
+    assert rows == {"AAAUSDT": ["meme", "", 4, 3, 0.5], "BBBUSDT": ["meme", "high_corr_group=meme", 0, 0, None]}
+
+
 def test_the_map_of_the_market_is_exactly_the_newest_one(db: Written):
     db(make.market_map(30, {"AAAUSDT": 50.0, "BBBUSDT": 40.0}))
     db(make.market_map(60, {"BBBUSDT": 60.0, "CCCUSDT": 30.0}))
@@ -307,7 +318,7 @@ def test_many_rows_are_pruned_in_steps(db: Written):
 def test_other_versions_are_refused_with_the_way_out(db: Written, url: str):
     with db.model._engine.begin() as connection:
         connection.execute(model.meta.update().values(value="99"))
-    with pytest.raises(StateError, match=r"version 99, expected 2; delete it or name another"):
+    with pytest.raises(StateError, match=f"version 99, expected {model.SCHEMA_VERSION}; delete it or name another"):
         ReadModel(url)
 
 
