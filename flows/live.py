@@ -7,6 +7,7 @@ from pathlib import Path
 
 import structlog
 
+from contracts.errors import DeliveryError
 from contracts.settings import Settings
 from contracts.topics import TOPICS
 from flows.desk import build
@@ -43,10 +44,17 @@ def serve(settings: Settings, *, rebuild: bool = False, ready: Callable[[], None
         settings.broker.address, markets, stop, poll_ms=run.poll_ms, poll_messages=run.poll_messages
     )  # fmt: skip
     producer = CheckedProducer(settings.broker)
+    # Few and small, and somebody acts on them: orders neither wait for company nor behind the facts of a whole second.
+    express = CheckedProducer(settings.broker, compression="none", **{"linger.ms": 0})
     warm_up(settings)
-    flow = build(settings, source, KafkaFacts(producer))
+    flow = build(settings, source, KafkaFacts(producer, express))
     log.info("desk_ready", markets=sorted(markets), settings={n: m.desk.hash() for n, m in settings.markets.items()})
     if ready is not None:
         ready()
-    run_flow(flow, epoch_s=run.epoch_s, recovery=recovery)
+    try:
+        run_flow(flow, epoch_s=run.epoch_s, recovery=recovery)
+    except DeliveryError:
+        producer.abandon()
+        express.abandon()
+        raise
     log.info("desk_stopped")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from contracts.facts import encode_fact
 from contracts.topics import TOPIC_OF
-from operators.slices import Slice
+from operators.slices import Placed, Slice
 
 _place = attrgetter("row", "rank")
 
@@ -21,12 +21,21 @@ class Outgoing(NamedTuple):
     value: bytes
 
 
+def ordered(facts: list[Placed]) -> list[Placed]:
+    """Facts of a slice by tick row, then by step, then as they were added."""
+    return sorted(facts, key=_place)
+
+
+def encoded(market: str, placed: Placed) -> Outgoing:
+    """One fact of this market as a message."""
+    topic = TOPIC_OF[type(placed.fact)]
+    return Outgoing(topic.name, _key(topic.key, placed.fact, market), encode_fact(placed.fact))
+
+
 def outgoing(piece: Slice) -> Iterator[Outgoing]:
     """Encode the slice's facts, ordered by tick row and step."""
-    for placed in sorted(piece.facts, key=_place):
-        fact = placed.fact
-        topic = TOPIC_OF[type(fact)]
-        yield Outgoing(topic.name, _key(topic.key, fact, piece.market), encode_fact(fact))
+    for placed in ordered(piece.facts):
+        yield encoded(piece.market, placed)
 
 
 def _key(kind: str, fact: object, market: str) -> bytes:
@@ -35,5 +44,3 @@ def _key(kind: str, fact: object, market: str) -> bytes:
     if kind == "source":
         return str(getattr(fact, "source", market)).encode()
     return market.encode()
-
-

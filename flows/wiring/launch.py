@@ -1,16 +1,21 @@
 """Start a flow so that it can be stopped in order.
 
 Bytewax ends at once on SIGTERM and aborts on SIGINT, both without a last snapshot. Here both set a flag; the source then ends the
-stream, the last snapshot is written, and nothing is sent twice at the next start.
+stream, the last snapshot is written, and nothing is sent twice at the next start. What goes wrong inside `stopping` ends the flow without a
+snapshot and comes out of `run_flow` as it was raised.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import os
 import re
 import shutil
 import signal
+import sys
 import threading
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
@@ -47,13 +52,50 @@ def recovery_folder(folder: Path, *, rebuild: bool = False) -> RecoveryConfig:
     return RecoveryConfig(str(folder))  # type: ignore[no-untyped-call]
 
 
+class _Stderr:
+    """Where file descriptor 2 led while it leads nowhere: Bytewax prints a Rust panic of forty lines for every exception."""
+
+    def __init__(self) -> None:
+        self.watched = False
+        self._kept: int | None = None
+
+    def shut(self) -> None:
+        if self.watched and self._kept is None:
+            sys.stderr.flush()
+            self._kept = os.dup(2)
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 2)
+            os.close(nowhere)
+
+    def open(self) -> None:
+        self.watched = False
+        if self._kept is not None:
+            os.dup2(self._kept, 2)
+            os.close(self._kept)
+            self._kept = None
+
+
+_stderr = _Stderr()
+
+
+@contextlib.contextmanager
+def stopping() -> Iterator[None]:
+    """Around what a source, a step or a sink does: an error of ours is told once, by who ran the flow, without Bytewax's account of it."""
+    try:
+        yield
+    except EmberlineError:
+        _stderr.shut()
+        raise
+
+
 def run_flow(flow: Dataflow, *, epoch_s: float, recovery: RecoveryConfig | None = None) -> None:
-    """Run until the source ends. An error of ours that a step raised comes out as it was raised, any other with Bytewax's account of it.
+    """Run until the source ends. An error of ours comes out as it was raised (see `stopping`), any other with Bytewax's account of it.
 
     Raises StateError where the recovery store knows a part of the source that is no more.
     """
     gc.collect()
     gc.freeze()  # what lives from here on to the end need not be looked at by every collection
+    _stderr.watched = True
     try:
         cli_main(flow, epoch_interval=timedelta(seconds=epoch_s), recovery_config=recovery)  # type: ignore[no-untyped-call]
     except RuntimeError as e:  # BytewaxRuntimeError is one
@@ -70,4 +112,5 @@ def run_flow(flow: Dataflow, *, epoch_s: float, recovery: RecoveryConfig | None 
             ) from e
         raise
     finally:
+        _stderr.open()
         gc.unfreeze()

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, Final, Protocol
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
-from flows.wiring.encode import Outgoing, outgoing
+from contracts.errors import DeliveryError
+from contracts.facts import OrderAttempt
+from flows.wiring.encode import Outgoing, encoded, ordered, outgoing
+from flows.wiring.launch import stopping
 from operators.slices import Slice
 
 
@@ -25,15 +30,22 @@ class Sender(Protocol):
         ...
 
 
+EXPRESS: Final = (OrderAttempt,)
+"""Facts that somebody waits for to act: they leave before all others of their slice."""
+
+
 class KafkaFacts(FixedPartitionedSink[Slice, None]):
     """Facts to their topics, at least once: a snapshot is only taken when everything before it was acknowledged.
+
+    `express` is a second producer, which sends at once, for the topics of EXPRESS: behind the hundred facts of a closing second an order
+    would wait its turn. Without it everything leaves through `sender`. A topic belongs to one producer, so its order is that of the log.
 
     When delivery fails the flow stops with DeliveryError and resumes from its last snapshot: check the broker (`ember broker status`), then
     start the flow again; facts written twice carry the same id.
     """
 
-    def __init__(self, sender: Sender, timeout_s: float = 310.0) -> None:
-        self._sender = sender
+    def __init__(self, sender: Sender, express: Sender | None = None, *, timeout_s: float = 310.0) -> None:
+        self._senders = (sender, express)
         self._timeout_s = timeout_s
 
     def list_parts(self) -> list[str]:
@@ -42,29 +54,57 @@ class KafkaFacts(FixedPartitionedSink[Slice, None]):
 
     def build_part(self, step_id: str, for_part: str, resume_state: None) -> KafkaFactsPart:
         """The one part."""
-        return KafkaFactsPart(self._sender, self._timeout_s)
+        return KafkaFactsPart(*self._senders, self._timeout_s)
 
 
 class KafkaFactsPart(StatefulSinkPartition[Slice, None]):
     """Encodes and sends."""
 
-    def __init__(self, sender: Sender, timeout_s: float) -> None:
+    def __init__(self, sender: Sender, express: Sender | None, timeout_s: float) -> None:
         self._sender = sender
+        self._express = express
         self._timeout_s = timeout_s
+        self._failed = False
 
     def write_batch(self, values: list[Slice]) -> None:
-        """Send every fact of these slices."""
-        for piece in values:
-            for message in outgoing(piece):
-                self._sender.send(message.topic, message.key, message.value)
+        """Send every fact of these slices, orders first."""
+        with self._checked():
+            if self._express is not None:
+                for piece in values:
+                    for placed in ordered([placed for placed in piece.facts if isinstance(placed.fact, EXPRESS)]):
+                        self._express.send(*encoded(piece.market, placed))
+            for piece in values:
+                for placed in ordered(piece.facts):
+                    if self._express is None or not isinstance(placed.fact, EXPRESS):
+                        self._sender.send(*encoded(piece.market, placed))
 
     def snapshot(self) -> None:
         """Wait for the acknowledgements."""
-        self._sender.flush(self._timeout_s)
+        with self._checked():
+            self._flush()
 
     def close(self) -> None:
-        """Wait for the last ones."""
+        """Wait for the last ones. After a failure nothing is waited for: Bytewax closes what it gives up, too."""
+        if not self._failed:
+            with self._checked():
+                self._flush()
+
+    def _flush(self) -> None:
         self._sender.flush(self._timeout_s)
+        if self._express is not None:
+            self._express.flush(self._timeout_s)
+
+    @contextmanager
+    def _checked(self) -> Iterator[None]:
+        with stopping():
+            try:
+                yield
+            except DeliveryError as e:
+                self._failed = True
+                raise DeliveryError(
+                    f"facts: {e}; the flow stops without a snapshot and repeats what is missing when started again: "
+                    "see `ember broker status`, then start it"
+                ) from e
 
 
 class Collected:

@@ -17,6 +17,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from contracts.errors import BrokerError, EmberlineError
 from contracts.events import StreamGap, encode_event
 from contracts.topics import EVENTS
+from flows.wiring.launch import stopping
 from flows.wiring.steps import Batch, MarketBatch
 from operators.slices import RawBatch
 
@@ -59,7 +60,8 @@ class KafkaLog(FixedPartitionedSource[Item, int]):
 
     def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> KafkaPart:
         """Open the market's partition."""
-        return KafkaPart(self._bootstrap, for_part, self._markets[for_part], resume_state, self._stop, *self._poll)
+        with stopping():
+            return KafkaPart(self._bootstrap, for_part, self._markets[for_part], resume_state, self._stop, *self._poll)
 
 
 class KafkaPart(StatefulSourcePartition[Item, int]):
@@ -101,6 +103,10 @@ class KafkaPart(StatefulSourcePartition[Item, int]):
 
     def next_batch(self) -> list[Item]:
         """What has come since the last poll, as one batch."""
+        with stopping():
+            return self._read()
+
+    def _read(self) -> list[Item]:
         if self._stop.is_set():
             raise StopIteration
         if self._out_of_range:

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import bytewax.operators as op
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 
+from flows.wiring.launch import stopping
 from operators.cut import Cut, CutState
 from operators.slices import ColumnBatch, RawBatch, Slice
 from operators.state import Dumped, Operator
@@ -20,7 +21,8 @@ class _CutLogic(StatefulBatchLogic[MarketBatch, Slice, Dumped]):
     def __init__(self, make: Callable[[str], Cut], dumped: Dumped | None) -> None:
         self._make = make
         self._cut: Cut | None = None
-        self._state = CutState.load(dumped) if dumped is not None else None
+        with stopping():
+            self._state = CutState.load(dumped) if dumped is not None else None
 
     def on_batch(self, values: list[MarketBatch]) -> tuple[Iterable[Slice], bool]:
         pieces = []
@@ -48,7 +50,8 @@ class _StepLogic(StatefulBatchLogic[Slice, Slice, Dumped]):
             if self._operator is None:
                 self._operator = self._make(piece.market)
                 fresh = self._dumped is None
-                self._state = self._operator.start() if fresh else self._operator.state_type.load(self._dumped)
+                with stopping():
+                    self._state = self._operator.start() if fresh else self._operator.state_type.load(self._dumped)
                 self._dumped = None
             self._operator.step(self._state, piece)
         return values, StatefulBatchLogic.RETAIN

@@ -93,7 +93,7 @@ def _log(seconds: int, symbols: int) -> list[bytes]:
 
 def _start_desk(folder: Path, address: str) -> subprocess.Popen[bytes]:
     settings = {
-        **EAGER, "broker": {"kind": "external", "address": address, "linger_ms": 1.0},
+        **EAGER, "broker": {"kind": "external", "address": address},
         "run": {"folder": str(folder / "var")},
     }  # fmt: skip
     file = folder / "settings.yaml"
@@ -146,12 +146,12 @@ def _listen(address: str, arrived: list[tuple[int, int]], done: threading.Event)
     reader = consumer(address)
     reader.assign([TopicPartition(ORDER_ATTEMPTS.name, 0, 0)])
     while not done.is_set():
-        for message in reader.consume(1, 0.01) + reader.consume(1000, 0):
-            now = time.monotonic_ns()
+        messages_in = reader.consume(1, 0.01) + reader.consume(1000, 0)
+        now = time.monotonic_ns()
+        for message in messages_in:
             value = message.value()
             if message.error() is None and value is not None:
                 fact = decode_fact(value)
                 if isinstance(fact, OrderAttempt) and fact.verdict == "accepted":
                     arrived.append((fact.offset, now))
     reader.close()
-

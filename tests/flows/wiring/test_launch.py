@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,13 @@ from bytewax.errors import BytewaxRuntimeError
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from bytewax.testing import TestingSink, TestingSource
 
-from contracts.errors import StateError
+from contracts.errors import DeliveryError, StateError
 from contracts.settings import load_settings
 from contracts.topics import TOPICS
 from flows.desk import build, operators
 from flows.wiring.encode import Outgoing
 from flows.wiring.launch import recovery_folder, run_flow, stop_on_signals
-from flows.wiring.sinks import Collected, CollectFacts
+from flows.wiring.sinks import Collected, CollectFacts, KafkaFacts
 from flows.wiring.sources import Item
 from operators.frame import FrameState
 from operators.slices import RawBatch
@@ -96,6 +97,48 @@ def test_any_other_error_comes_with_the_account_of_where() -> None:
         causes.append(type(cause))
         cause = cause.__cause__
     assert ZeroDivisionError in causes
+
+
+class Lossy:
+    """Takes this many facts, then none."""
+
+    def __init__(self, takes: int) -> None:
+        self.takes = takes
+        self.taken: list[Outgoing] = []
+
+    def send(self, topic: str, key: bytes, value: bytes) -> None:
+        if len(self.taken) == self.takes:
+            raise DeliveryError(f"{topic}: timed out")
+        self.taken.append(Outgoing(topic, key, value))
+
+    def flush(self, timeout: float) -> None:
+        pass
+
+
+def test_a_fact_that_cannot_be_delivered_ends_the_flow_in_one_line_and_is_repeated(
+    tmp_path: Path, signals: None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log = market_log(60)
+    settings = load_settings()
+    expected = run(lambda: [make(settings.markets[MARKET].desk) for make in operators()], log).facts
+
+    def go(takes: int) -> list[Outgoing]:
+        sender = Lossy(takes)
+        flow = build(settings, Endless(log, stop_on_signals(), len(log)), KafkaFacts(sender))
+        try:
+            run_flow(flow, epoch_s=0.0, recovery=recovery_folder(tmp_path / "recovery"))
+        finally:
+            first.extend(sender.taken)
+        return sender.taken
+
+    first: list[Outgoing] = []
+    with pytest.raises(DeliveryError, match=r": timed out; .*`ember broker status`"):
+        go(len(expected) // 2)
+    print("still heard", file=sys.stderr)
+    assert capfd.readouterr().err == "still heard\n"
+    taken = go(len(expected))
+    assert taken == expected[-len(taken) :]
+    assert list(dict.fromkeys(first)) == expected
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 
@@ -74,9 +75,54 @@ def test_a_snapshot_waits_for_the_acknowledgements_and_fails_without() -> None:
     assert sender.calls == [*outgoing(piece), *outgoing(piece), 7.0]
     sender.away = True
     with pytest.raises(DeliveryError):
+        sink.build_part("facts", "facts", None).close()
+    with pytest.raises(DeliveryError, match="gone; .*repeats what is missing when started again: see `ember broker status`"):
         part.snapshot()
+    waited = len(sender.calls)
+    part.close()  # nothing more to wait for
+    assert len(sender.calls) == waited
+
+
+def order(name: str) -> facts.OrderAttempt:
+    return facts.OrderAttempt(
+        id=name, trace_id=name, market=MARKET, partition=0, offset=0, ts_event=START, settings_hash="", model_hash="",
+        symbol="BTCUSDT", decision_id="", position_id="", client_order_id=name, purpose="entry", side="buy", order_type="market",
+        quantity=Decimal(1), price=None, notional=Decimal(9), verdict="accepted", deny_reason="", context={},
+    )  # fmt: skip
+
+
+def test_orders_leave_first_by_their_own_producer_and_every_topic_keeps_its_order() -> None:
+    pieces = []
+    for number in range(2):
+        piece = piece_of([trade(), b"no json", trade()])
+        for row, name in [(2, "d"), (0, "b"), (1, "c")]:
+            piece.add(row, 1, watchlist(f"{number}{name}"))
+            piece.add(row, 9, order(f"{number}{name}"))
+        pieces.append(piece)
+    calls: list[tuple[str, Outgoing]] = []
+
+    class Lane(Sender):
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+        def send(self, topic: str, key: bytes, value: bytes) -> None:
+            super().send(topic, key, value)
+            calls.append((self.name, Outgoing(topic, key, value)))
+
+    bulk, express = Lane("bulk"), Lane("express")
+    part = KafkaFacts(bulk, express, timeout_s=7.0).build_part("facts", "facts", None)
+    part.write_batch(pieces)
+    assert [name for name, _ in calls[:7]] == ["express"] * 6 + ["bulk"]
+    everything = [message for piece in pieces for message in outgoing(piece)]
+    for topic in {message.topic for message in everything}:
+        assert [message for _, message in calls if message.topic == topic] == [m for m in everything if m.topic == topic]
+    assert {message.topic for name, message in calls if name == "express"} == {"order_attempt.v1"}
+    part.snapshot()
+    assert bulk.calls[-1] == express.calls[-1] == 7.0
+    express.away = True
     with pytest.raises(DeliveryError):
-        part.close()
+        part.snapshot()
 
 
 def pieces(log: list[bytes], size: int) -> list[Slice]:
