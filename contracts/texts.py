@@ -25,7 +25,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "The expected move of {edge_bps:bps} covers the round trip's cost of {cost_bps:bps}",
         "预期波动 {edge_bps:bps} 足以覆盖往返成本 {cost_bps:bps}",
     ),
-    "STRONGEST_VOTE": ("Strongest vote: {signal} at {vote:signed}", "最强信号: {signal}, {vote:signed}"),
+    "STRONGEST_VOTE": ("Strongest vote for it: {signal} at {vote:signed}", "最有力的支持信号: {signal}, {vote:signed}"),
     "SETUP": (
         "The setup of {strategy} stands[: {change_1m:percent} since the minute before last]",
         "{strategy} 的形态成立[: 较前一分钟 {change_1m:percent}]",
@@ -83,8 +83,11 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "ENTRY_DISABLED": ("Entries are switched off in the settings", "设置中已关闭开仓"),
     "NO_SETUP": (
-        "The strategy's own condition is not met[: {change_1m:percent} since the minute before last]",
-        "未满足策略自身条件[: 较前一分钟 {change_1m:percent}]",
+        (
+            "The strategy's own condition is not met[: {change_1m:percent} since the minute before last]"
+            "[, more than {above:percent} is asked for][, {least:percent} to {most:percent} are asked for]"
+        ),
+        "未满足策略自身条件[: 较前一分钟 {change_1m:percent}][, 要求高于 {above:percent}][, 要求 {least:percent} 至 {most:percent}]",
     ),
     # why an order was not sent
     "UNKNOWN_INSTRUMENT": ("The venue's rules for this coin are unknown", "未知该币的交易规则"),
@@ -192,7 +195,7 @@ def _complete(part: str, args: Mapping[str, float | str]) -> bool:
 
 
 def show(value: float | str, form: str) -> str:
-    """A number as people read it: whole, plain, signed, share, percent (of a fraction), bps, money, price, times, ms, seconds."""
+    """A number as people read it: whole, tenth, plain, signed, share, percent (of a fraction), bps, money, price, times, ms, seconds."""
     if isinstance(value, str):  # some facts carry their arguments as strings
         return show(float(value), form) if form and _NUMBER.fullmatch(value) else value
     if form in _FORMS:
@@ -200,12 +203,13 @@ def show(value: float | str, form: str) -> str:
     if form == "ms":
         return f"{value / 1000.0:.1f} s"
     if form == "percent":
-        return f"{100.0 * value:+.2f} %"
+        return f"{round(100.0 * value, 2) + 0.0:+.2f} %".replace("+0.00", "0.00")
     return f"{value:.6g}"
 
 
 _FORMS: Final = {
     "whole": "{:.0f}",
+    "tenth": "{:.1f}",
     "signed": "{:+.2f}",
     "share": "{:.2f}",
     "bps": "{:.1f} bp",

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from contracts.errors import CommandError
-from contracts.explanation import Explanation, moment, words
+from contracts.explanation import Explanation, words
 from contracts.facts import DecisionPacket, Fact, OrderAttempt, OrderResult, Position, Signal, decode_fact
+from contracts.moments import moment
 from contracts.topics import DECISIONS, ORDER_ATTEMPTS, ORDER_RESULTS, POSITIONS, SIGNALS
 from flows.reader import Place, TopicReader
 

@@ -67,7 +67,7 @@ class Decide:
         self._names = list(dict.fromkeys([settings.strategy.name, *settings.strategy.shadow]))
         self._strategies: list[Strategy] = [build(name, settings) for name in self._names]
         self._writers = [
-            Writer(settings, versions, strategy.name, strategy.timeframe, shadow=number > 0)
+            Writer(settings, versions, strategy.name, strategy.timeframe, strategy.setup, shadow=number > 0)
             for number, strategy in enumerate(self._strategies)
         ]
         self._weights = np.stack([strategy.weights for strategy in self._strategies])

@@ -6,6 +6,7 @@ must stand.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from math import inf, isfinite
@@ -79,12 +80,20 @@ class Writer:
     """
 
     def __init__(
-        self, settings: DeskSettings, versions: Versions, strategy: str, timeframe: str, *, shadow: bool
+        self,
+        settings: DeskSettings,
+        versions: Versions,
+        strategy: str,
+        timeframe: str,
+        setup: Mapping[str, float],
+        *,
+        shadow: bool,
     ) -> None:
         self._settings = settings
         self._versions = versions
         self._strategy = strategy
         self._timeframe = timeframe
+        self._setup: dict[str, float | str] = {**setup}
         self._shadow = shadow
         self._zone = ZoneInfo(settings.strategy.local_timezone)
 
@@ -269,6 +278,8 @@ class Writer:
             if not group or names is None or names[place.in_the_way] != group:
                 group = piece.sectors[place.symbol] if piece.sectors is not None else ""
             return Reason(reason.code, {"group": group, "symbol": piece.symbols[place.in_the_way]})
+        if gate is Gate.SETUP:
+            return Reason(reason.code, reason.args | self._setup)
         if gate is Gate.FRESH:
             return Reason(reason.code, self._ages(piece, place))
         if gate is Gate.TRADING and place.status:

@@ -41,6 +41,7 @@ class HotMomentum:
         own = options(settings, self.name, HotMomentumOptions)
         families = {family: float(getattr(own, family.name.lower())) for family in Family}
         self.weights = weigh(families, (own.weight_1m, own.weight_5m, own.weight_15m))
+        self.setup = {"above": own.change_1m_min}
         self._change_min = own.change_1m_min
         self._guards = settings.guards
 

@@ -19,12 +19,14 @@ Options = TypeVar("Options")
 class Strategy(Protocol):
     """What the decide step asks of a strategy. `timeframe` is the bar it looks at first.
 
-    Weights (families, timeframes) are >= 0.
+    Weights (families, timeframes) are >= 0. `setup` holds the numbers of its own condition as arguments of `NO_SETUP`:
+    `above`, or `least` and `most`, all of the change since the minute before last.
     """
 
     name: ClassVar[str]
     timeframe: ClassVar[str]
     weights: F8
+    setup: dict[str, float]
 
     def judge(self, seen: Seen, model: bool) -> Judgement:
         """Judge F frames by K candidates, elementwise: no place may influence another. `model`: a model is in force."""

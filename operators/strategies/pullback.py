@@ -42,6 +42,7 @@ class Pullback:
         own = options(settings, self.name, PullbackOptions)
         families = {family: float(getattr(own, family.name.lower())) for family in Family}
         self.weights = weigh(families, (own.weight_1m, own.weight_5m, own.weight_15m))
+        self.setup = {"least": -own.dip_max, "most": -own.dip_min}
         self._own = own
         self._guards = settings.guards
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from contracts.errors import CommandError
-from contracts.facts import DecisionPacket, OrderAttempt, Signal, decode_fact
+from contracts.facts import DecisionPacket, OrderAttempt, Position, Signal, decode_fact
 from contracts.settings import DeskSettings
 from contracts.settings.services import BrokerSettings
 from flows.desk import operators
@@ -89,6 +89,12 @@ def test_the_words_name_verdict_gates_plan_outcome_and_source(messages: Messages
         packet.settings_hash,
     ):
         assert part in said
+    told = explain(messages, packet.id)
+    for fill in (result for result in told.results if result.fill_quantity > 0):
+        assert fill.evidence in said
+    assert f"taker fee {packet.cost.taker_fee_bps:.1f} bp" in said
+    assert "looks 15 min ahead" in said
+    assert f"spread {packet.cost.spread_bps:.1f} bp" in said
     chinese = "\n".join(words(explain(messages, packet.id), "zh"))
     assert "做多" in chinese
     assert "理由: 热度" in chinese
@@ -101,6 +107,26 @@ def test_a_wait_says_every_gate_that_failed(messages: Messages) -> None:
         said = words(explain(messages, signal.id))
         failed = Counter(line.startswith("Gate not passed") for line in said)[True]
         assert failed == sum(not open_ for open_ in signal.gates.values()) == len(signal.reasons)
+
+
+def test_a_wait_says_that_nothing_came_of_it_and_that_no_book_was_seen(messages: Messages) -> None:
+    waiting = [s for s in facts_of(messages, Signal) if s.action == "wait" and "spread_bps" not in s.features]
+    said = words(explain(messages, waiting[-1].id))
+    assert "Nothing was decided, so nothing was sent" in said
+    assert any(line.startswith("No bid and ask were known") for line in said)
+
+
+def test_a_closed_position_tells_entry_time_held_and_gain(messages: Messages) -> None:
+    closed = [p for p in facts_of(messages, Position) if p.status == "closed"]
+    assert closed
+    line = next(line for line in words(explain(messages, closed[0].position_id)) if "was closed at" in line)
+    told = explain(messages, closed[0].position_id)
+    entry = next(r for r in told.results if r.purpose == "entry" and r.fill_quantity > 0)
+    assert entry.average_price is not None
+    gain = 100 * float(closed[0].realised_pnl / (entry.average_price * entry.filled_quantity))
+    assert f"entered at {float(entry.average_price):.8g}," in line
+    assert f"{gain:+.2f} %" in line
+    assert f"{closed[0].realised_pnl:+.4f} USDT" in line
 
 
 def test_a_brokers_topics_give_the_same_answer(written: Path, messages: Messages, broker: LocalBroker) -> None:

@@ -16,6 +16,7 @@ from contracts.facts import DecisionPacket, IndicatorValues, Signal, decode_fact
 from contracts.settings import DeskSettings
 from contracts.settings.decisions import GuardSettings
 from contracts.settings.trading import EntrySettings, StrategySettings, SymbolSettings
+from contracts.texts import describe
 from operators.decide import Decide
 from operators.focus import Focus
 from operators.frame import Frame
@@ -299,6 +300,23 @@ def test_with_hot_only_a_warm_coin_waits_for_the_hot_stage(log: list[bytes]) -> 
     assert packets
     assert all(packet.heat >= 55.0 for packet in packets)
     assert all(s.heat < 55.0 for s in signals if "NOT_HOT" in {reason.code for reason in s.reasons})
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "asked"),
+    [
+        ("hot_momentum", {"change_1m_min": 0.5}, {"above": 0.5}),
+        ("pullback", {"dip_min": 0.2, "dip_max": 0.4}, {"least": -0.4, "most": -0.2}),
+    ],
+)
+def test_a_setup_that_fails_says_what_was_asked_for(
+    name: str, options: dict[str, float], asked: dict[str, float], log: list[bytes]
+) -> None:
+    settings = DeskSettings(strategy=StrategySettings(name=name, options={name: options}))
+    told = [r for s in decided(desk(log, settings))[1] for r in s.reasons if r.code == "NO_SETUP"]
+    assert told
+    assert all(asked.items() <= reason.args.items() for reason in told)
+    assert "asked for" in describe(told[-1])
 
 
 def test_what_discovery_filters_out_is_not_opened(log: list[bytes]) -> None:
