@@ -72,8 +72,13 @@ class Focus:
         for block in piece.indicators:
             closed.setdefault(block.frame, []).append(block)
         ids = {name: number for number, name in enumerate(piece.symbols[: piece.width])} if len(frames) else {}
-        done = 0
-        for f in range(len(frames)):
+        seconds = frames.ts_open // SECOND + 1
+        lists: I8 = np.flatnonzero(seconds % self._rules.watch_every_s == 0)
+        done = changed = 0
+        focus = _numbers(state, ids)
+        forming = self._bars(piece, frames, 0, int(lists[0]) if len(lists) else len(frames), focus, 60, None)
+        first = 0
+        for f, second in enumerate(seconds.tolist()):
             row = int(frames.row[f])
             while done < len(changes) and changes[done][0] < row:
                 self._change(state, *changes[done][1:])
@@ -81,7 +86,6 @@ class Focus:
             while heard is not None and heard.row < row:
                 self._hear(state, piece, heard)
                 heard = next(history)
-            second = int(frames.ts_open[f]) // SECOND + 1
             for bar in ended.get(f, ()):
                 self._charts.take(state.recent, state.charts, ids, *bar)
             if state.watched or state.charts:
@@ -91,16 +95,17 @@ class Focus:
             if second % self._rules.watch_every_s == 0:
                 self._list(state, piece, f, second * SECOND)
                 focus = _numbers(state, ids)
-                if len(focus):
-                    for index, seconds in enumerate(FORMING):
-                        if second % seconds:
-                            self._bars(state, piece, frames, f, focus, seconds, state.windows[index])
+                for index, length in enumerate(FORMING):
+                    if second % length:
+                        for bars in self._bars(piece, frames, f, f + 1, focus, length, state.windows[index]):
+                            self._tell(state, piece, row, bars, length)
+                changed += 1
+                until = int(lists[changed]) if changed < len(lists) else len(frames)
+                forming, first = self._bars(piece, frames, f, until, focus, 60, None), f
             if second % 60:
-                focus = _numbers(state, ids)
-                if len(focus):
-                    self._bars(state, piece, frames, f, focus, 60, None)
+                self._tell(state, piece, row, forming[f - first], 60)
             for block in closed.get(f, ()):
-                self._indicators(piece, frames, block, _numbers(state, ids))
+                self._indicators(piece, frames, block, focus)
             if f in partial:  # only now: this second's forming bars join the minute that ends here to those before it
                 state.windows[:, :, : piece.width] = partial[f]
         for change in changes[done:]:
@@ -200,17 +205,24 @@ class Focus:
         piece.add(int(frames.row[block.frame]), RANK, fact)
 
     def _bars(
-        self, state: FocusState, piece: Slice, frames: FrameBlock, f: int, focus: I8, seconds: int, window: F8 | None
-    ) -> None:
-        open_, high, low = frames.minute_open[f, focus], frames.minute_high[f, focus], frames.minute_low[f, focus]
-        close = frames.close[f, focus]
-        if np.isnan(close).any():  # asked for, but never priced so far
-            focus = focus[~np.isnan(close)]
-            if len(focus):
-                self._bars(state, piece, frames, f, focus, seconds, window)
-            return
-        volume, quote = frames.minute_volume[f, focus], frames.minute_quote_volume[f, focus]
-        trades = frames.minute_trades[f, focus]
+        self, piece: Slice, frames: FrameBlock, first: int, until: int, focus: I8, seconds: int, window: F8 | None
+    ) -> list[facts.Bars | None]:
+        """Forming bars of frames [first, until), during which the focus stays; None where nothing in focus has a price.
+
+        `window` (framing.BAR, S) is what the bar holds of the minutes before this one.
+        """
+        if not len(focus) or until <= first:
+            return [None] * (until - first)
+        close = frames.close[first:until, focus]
+        unknown = np.isnan(close)
+        if unknown.any():  # asked for, but never priced so far
+            if until > first + 1:
+                each = [self._bars(piece, frames, f, f + 1, focus, seconds, window) for f in range(first, until)]
+                return [bars for one in each for bars in one]
+            return self._bars(piece, frames, first, until, focus[~unknown[0]], seconds, window)
+        part = (slice(first, until), focus)
+        open_, high, low = frames.minute_open[part], frames.minute_high[part], frames.minute_low[part]
+        volume, quote, trades = frames.minute_volume[part], frames.minute_quote_volume[part], frames.minute_trades[part]
         quiet = np.isnan(open_)
         open_, high, low = np.where(quiet, close, open_), np.where(quiet, close, high), np.where(quiet, close, low)
         if window is not None:
@@ -225,20 +237,33 @@ class Focus:
             quote = quote + before[framing.B_QUOTE]
             trades = trades + before[framing.B_TRADES]
         name = INTERVALS[seconds]
-        end = int(frames.ts_open[f]) + SECOND
-        ts_open = (end - 1) // (seconds * SECOND) * (seconds * SECOND)
-        key = f"{piece.market}-forming-{name}-{end}"
-        symbols = piece.symbols
-        fact = facts.Bars(
-            id=key, trace_id=key, market=piece.market, partition=piece.partition, offset=int(frames.offset[f]), ts_event=end,
-            settings_hash=piece.settings_hash, model_hash=piece.model_hash, interval=name, ts_open=ts_open, closed=False,  # type: ignore[arg-type]
-            symbols=[symbols[number] for number in focus.tolist()], open=open_.tolist(), high=high.tolist(), low=low.tolist(),
-            close=close.tolist(), volume=np.round(volume, 8).tolist(), quote_volume=np.round(quote, 6).tolist(),
-            trades=trades.astype(np.int64).tolist(),
+        symbols = [piece.symbols[number] for number in focus.tolist()]
+        columns = zip(
+            frames.ts_open[first:until].tolist(), frames.offset[first:until].tolist(), open_.tolist(), high.tolist(), low.tolist(),
+            close.tolist(), np.round(volume, 8).tolist(), np.round(quote, 6).tolist(), trades.astype(np.int64).tolist(),
+            strict=True,
         )  # fmt: skip
-        piece.add(int(frames.row[f]), RANK, fact)
+        bars: list[facts.Bars | None] = []
+        for begun_at, offset, *values in columns:
+            end = begun_at + SECOND
+            key = f"{piece.market}-forming-{name}-{end}"
+            bars.append(
+                facts.Bars(
+                    id=key, trace_id=key, market=piece.market, partition=piece.partition, offset=offset, ts_event=end,
+                    settings_hash=piece.settings_hash, model_hash=piece.model_hash, interval=name,  # type: ignore[arg-type]
+                    ts_open=begun_at // (seconds * SECOND) * (seconds * SECOND), closed=False, symbols=symbols,
+                    open=values[0], high=values[1], low=values[2], close=values[3], volume=values[4],
+                    quote_volume=values[5], trades=values[6],
+                )
+            )  # fmt: skip
+        return bars
+
+    def _tell(self, state: FocusState, piece: Slice, row: int, bars: facts.Bars | None, seconds: int) -> None:
+        if bars is None:
+            return
+        piece.add(row, RANK, bars)
         if state.charts:
-            self._forming(state, piece, fact, int(frames.row[f]), seconds)
+            self._forming(state, piece, bars, row, seconds)
 
     def _forming(self, state: FocusState, piece: Slice, bars: facts.Bars, row: int, seconds: int) -> None:
         """Write the indicators of the forming bars of the charts that are looked at."""

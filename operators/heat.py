@@ -145,10 +145,8 @@ class Heat:
         piece.heat = HeatBlock(scores=scores, total=total, raw=pool.raw, stage=pool.stage, top=top, passed=passed)
         for f, s, before, after, trigger in pool.moves:
             _moved(piece, f, s, before, after, trigger)
-        for f in range(count):
-            self._snapshot(piece, f, shares[f], int(universe[f]), talked[f])
-            if (int(frames.ts_open[f]) // SECOND + 1) % MAP_S == 0:
-                self._map(piece, f)
+        if count and width:
+            self._rankings(piece, shares, universe.tolist(), talked)
 
     def _hear(self, state: HeatState, event: Announcement | Instruments | Mention) -> None:
         if isinstance(event, Mention):
@@ -166,66 +164,60 @@ class Heat:
                     _remember(state.listed, row.symbol, row.ts_listed // SECOND)
                     self._coins.tell(state, row.base)
 
-    def _snapshot(
-        self, piece: Slice, f: int, weights: dict[str, float], universe: int, talked: list[Figures] | None
+    def _rankings(
+        self, piece: Slice, weights: list[dict[str, float]], universe: list[int], talked: list[list[Figures] | None]
     ) -> None:
+        """Write each frame's ranking, and the map where it is due: columns of all frames at once, then a fact each."""
         frames, pool, heat, anomaly = piece.frames, piece.pool, piece.heat, piece.anomaly
         assert frames is not None
         assert pool is not None
         assert heat is not None
         assert anomaly is not None
-        ids = heat.top[f]
-        ids = ids[ids >= 0]
-        if not len(ids):
-            return
-        numbers = ids.tolist()
-        end = int(frames.ts_open[f]) + SECOND
-        columns = np.empty((walking.SCORES + len(walking.COLUMNS), len(numbers)))
-        walking.gather(
-            f, ids, heat.scores, heat.total, pool.raw, frames.close, anomaly.change_1m, anomaly.change_5m, frames.open_24h,
-            frames.quote_volume_24h, frames.bid, frames.ask, columns,
+        top = heat.top
+        shown = (top >= 0).sum(axis=1)
+        block = np.empty((len(top), walking.SCORES + len(walking.COLUMNS), top.shape[1]))
+        walking.gather_all(
+            top, shown, heat.scores, heat.total, pool.raw, frames.close, anomaly.change_1m, anomaly.change_5m, frames.open_24h,
+            frames.quote_volume_24h, frames.bid, frames.ask, block,
         )  # fmt: skip
-        (
-            volume,
-            momentum,
-            volatility,
-            liquidity,
-            social,
-            novelty,
-            total,
-            score,
-            price,
-            minute,
-            five,
-            day,
-            traded,
-            spread,
-        ) = columns.tolist()
+        at = (np.arange(len(top))[:, None], np.maximum(top, 0))
+        columns, ids, passed = block.tolist(), top.tolist(), heat.passed[at].tolist()
+        stages, failed, since = pool.stage[at].tolist(), pool.failed[at].tolist(), pool.since[at].tolist()
+        ages = np.minimum(frames.age_ms[at], 9e15).astype(np.int64).tolist()
+        rows, offsets, opened = frames.row.tolist(), frames.offset.tolist(), frames.ts_open.tolist()
         symbols, groups, sectors = piece.symbols, piece.groups, piece.sectors
-        group = [groups[f][s] for s in numbers] if groups is not None else [""] * len(numbers)
-        sector = [sectors[s] for s in numbers] if sectors is not None else [""] * len(numbers)
-        passed = heat.passed[f, ids].tolist()
-        key = f"{piece.market}-candidates-{end // SECOND}"
-        piece.add(
-            int(frames.row[f]),
-            RANK,
-            facts.CandidateSnapshot(
-                id=key, trace_id=key, market=piece.market, partition=piece.partition, offset=int(frames.offset[f]),
-                ts_event=end, settings_hash=piece.settings_hash, model_hash=piece.model_hash,
-                symbols=[symbols[s] for s in numbers], rank=list(range(1, len(numbers) + 1)),
-                heat=total, volume_score=volume, momentum_score=momentum, volatility_score=volatility, liquidity_score=liquidity,
-                social_score=social, novelty_score=novelty, score=score, stage=[STAGE_NAMES[k] for k in pool.stage[f, ids].tolist()],
-                passed=passed, failed=[FILTER_NAMES[k] for k in pool.failed[f, ids].tolist()], price=price,
-                change_1m=_known(minute), change_5m=_known(five), change_24h=_known(day), quote_volume_24h=traded,
-                spread_bps=_known(spread),
-                age_ms=np.minimum(frames.age_ms[f, ids], 9e15).astype(np.int64).tolist(),
-                stage_since=pool.since[f, ids].tolist(),
-                group=group, universe=universe, weights=weights, sector=sector, held_back=held_back(passed, group, sector),
-                mentions=[said.mentions for said in talked] if talked is not None else [],
-                voices=[said.voices for said in talked] if talked is not None else [],
-                tone=[said.tone for said in talked] if talked is not None else [],
-            ),
-        )  # fmt: skip
+        for f, n in enumerate(shown.tolist()):
+            end = opened[f] + SECOND
+            if n:
+                numbers = ids[f][:n]
+                (
+                    volume, momentum, volatility, liquidity, social, novelty, total, score, price, minute, five, day, traded, spread,
+                ) = columns[f] if n == top.shape[1] else [column[:n] for column in columns[f]]  # fmt: skip
+                key = f"{piece.market}-candidates-{end // SECOND}"
+                names, said = groups[f] if groups is not None else None, talked[f]
+                group = [names[s] for s in numbers] if names is not None else [""] * n
+                sector = [sectors[s] for s in numbers] if sectors is not None else [""] * n
+                piece.add(
+                    rows[f],
+                    RANK,
+                    facts.CandidateSnapshot(
+                        id=key, trace_id=key, market=piece.market, partition=piece.partition, offset=offsets[f],
+                        ts_event=end, settings_hash=piece.settings_hash, model_hash=piece.model_hash,
+                        symbols=[symbols[s] for s in numbers], rank=list(range(1, n + 1)),
+                        heat=total, volume_score=volume, momentum_score=momentum, volatility_score=volatility,
+                        liquidity_score=liquidity, social_score=social, novelty_score=novelty, score=score,
+                        stage=[STAGE_NAMES[k] for k in stages[f][:n]], passed=passed[f][:n],
+                        failed=[FILTER_NAMES[k] for k in failed[f][:n]], price=price, change_1m=_known(minute),
+                        change_5m=_known(five), change_24h=_known(day), quote_volume_24h=traded, spread_bps=_known(spread),
+                        age_ms=ages[f][:n], stage_since=since[f][:n], group=group, universe=universe[f], weights=weights[f],
+                        sector=sector, held_back=held_back(passed[f][:n], group, sector),
+                        mentions=[figures.mentions for figures in said] if said is not None else [],
+                        voices=[figures.voices for figures in said] if said is not None else [],
+                        tone=[figures.tone for figures in said] if said is not None else [],
+                    ),
+                )  # fmt: skip
+            if end // SECOND % MAP_S == 0:
+                self._map(piece, f)
 
     def _map(self, piece: Slice, f: int) -> None:
         frames, pool, heat, anomaly = piece.frames, piece.pool, piece.heat, piece.anomaly
@@ -264,6 +256,8 @@ def held_back(passed: list[bool], *kinds: list[str]) -> list[str]:
     >>> held_back([True, True, False, True], ["BTC", "BTC", "", ""], ["", "meme", "", "meme"])
     ['', 'high_corr_group=BTC', '', 'high_corr_group=meme']
     """
+    if all(len(given := [name for name in names if name]) == len(set(given)) for names in kinds):
+        return [""] * len(passed)  # no two share a name
     kept: set[tuple[int, str]] = set()
     said = []
     for n, good in enumerate(passed):

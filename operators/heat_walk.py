@@ -146,3 +146,15 @@ def gather(
         sound = bid[f, s] > 0.0 and ask[f, s] >= bid[f, s]
         spread = 2e4 * (ask[f, s] - bid[f, s]) / (ask[f, s] + bid[f, s]) if sound else np.nan
         out[13, k] = _rounded(spread, 1e3)
+
+
+@kernel
+def gather_all(
+    top: Any, shown: Any, scores: Any, total: Any, raw: Any, close: Any, change_1m: Any, change_5m: Any, open_24h: Any,
+    volume_24h: Any, bid: Any, ask: Any, out: Any,
+) -> None:  # fmt: skip
+    """`gather` for the first shown[f] coins of every frame's ranking `top` (F, K) into `out` (F, 6 + COLUMNS, K)."""
+    for f in range(top.shape[0]):
+        gather(
+            f, top[f, : shown[f]], scores, total, raw, close, change_1m, change_5m, open_24h, volume_24h, bid, ask, out[f]
+        )  # fmt: skip

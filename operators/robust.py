@@ -68,8 +68,8 @@ def sort_columns(values: Any, rows: int, lanes: int) -> None:
                         continue
                     for lane in range(lanes):
                         a, b = values[i, lane], values[i + k, lane]
-                        values[i, lane] = a if a < b else b
-                        values[i + k, lane] = b if a < b else a
+                        values[i, lane] = min(b, a)
+                        values[i + k, lane] = max(a, b)
             k //= 2
         p *= 2
 
