@@ -330,7 +330,8 @@ async def test_without_a_broker_one_line_says_so(var: Path, monkeypatch: pytest.
     from contracts.errors import BrokerError
     from venues.ingest import publisher
 
-    monkeypatch.setattr(publisher, "FIRST_ACK_S", 0.5)
+    assert publisher.ANSWER_S <= 5.0
+    monkeypatch.setattr(publisher, "ANSWER_S", 0.5)
     made = parse_settings({"broker": {"address": "127.0.0.1:1"}, "run": {"folder": str(var)}}, "test")
     with pytest.raises(BrokerError, match=r"127\.0\.0\.1:1: no answer within .* start it"):
         await Ingest(made).run()

@@ -20,6 +20,7 @@ from contracts.topics import DEAD_LETTERS, EVENTS
 from venues.binance.tickers import MAX_DIRT
 
 POLL_S = 0.002  # only callbacks wait for it; sending is librdkafka's own thread's
+ANSWER_S = 5.0  # a broker that runs answers within milliseconds
 FIRST_ACK_S = 30.0
 QUEUE_MESSAGES = 1_000_000
 QUEUE_KBYTES = 262_144
@@ -74,8 +75,9 @@ class Publisher:
         """Append a first heartbeat and wait until it is acknowledged: an idempotent producer needs up to a second
         for that. Returns its offset: 0 means that the log is new.
 
-        Raises BrokerError when no broker answers.
+        Raises BrokerError when no broker answers or it lacks the log.
         """
+        await asyncio.to_thread(self._find_log)
         self.append(first)
         deadline = time.monotonic() + FIRST_ACK_S
         while self.delivered == 0:
@@ -89,6 +91,21 @@ class Publisher:
                 )
             await asyncio.sleep(0.01)
         return self._offset
+
+    def _find_log(self) -> None:
+        until = time.monotonic() + ANSWER_S
+        while True:
+            try:
+                found = self._producer.list_topics(timeout=max(until - time.monotonic(), 0.1))
+            except KafkaException as e:
+                raise BrokerError(
+                    f"broker {self._address}: no answer within {ANSWER_S:.0f} s; start it (ember broker start) or set broker.address"
+                ) from e
+            if EVENTS.name in found.topics:
+                return
+            if time.monotonic() > until:
+                raise BrokerError(f"broker {self._address}: topic {EVENTS.name} missing; `ember broker start` creates the topics")
+            time.sleep(0.2)
 
     def append(self, event: LogEvent, partition: int | None = None, market: str | None = None) -> None:
         """Append one event, to this market's partition unless another is named."""

@@ -76,7 +76,7 @@ def test_a_snapshot_waits_for_the_acknowledgements_and_fails_without() -> None:
     sender.away = True
     with pytest.raises(DeliveryError):
         sink.build_part("facts", "facts", None).close()
-    with pytest.raises(DeliveryError, match="gone; .*repeats what is missing when started again: see `ember broker status`"):
+    with pytest.raises(DeliveryError, match=r"gone; .*repeats what is missing when started again: see `ember broker status`"):
         part.snapshot()
     waited = len(sender.calls)
     part.close()  # nothing more to wait for
