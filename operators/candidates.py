@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import ClassVar, Final
@@ -12,9 +13,10 @@ from contracts import facts
 from contracts.errors import InvalidTransition
 from contracts.settings import DeskSettings
 from operators import pool_walk as walking
+from operators.alarm_level import NEWS, AlarmLevel, AlarmLevelState
 from operators.anomaly import between_history
 from operators.ranking import Ranking, RankingState
-from operators.slices import F8, I8, SECOND, U1, PoolBlock, Slice
+from operators.slices import I8, SECOND, U1, FrameBlock, PoolBlock, Slice
 from operators.state import capacity, grow
 from operators.universe import is_excluded
 
@@ -84,22 +86,21 @@ def dense(transitions: dict[tuple[Stage, Trigger], Stage]) -> U1:
 
 
 @dataclass
-class CandidateState(RankingState):
-    """The ranking's windows, each coin's stage, and the alarm threshold."""
+class CandidateState(RankingState, AlarmLevelState):
+    """The ranking's windows, each coin's stage, and the alarm's level."""
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     stage: U1 = field(default_factory=lambda: np.zeros(capacity(0), dtype=np.uint8))
     since: I8 = field(default_factory=lambda: np.zeros(capacity(0), dtype=np.int64))
     reach: I8 = field(default_factory=lambda: np.zeros(capacity(0), dtype=np.int64))
     first_seen: I8 = field(default_factory=lambda: np.full(capacity(0), -1, dtype=np.int64))
     alarmed: I8 = field(default_factory=lambda: np.full(capacity(0), walking.NEVER, dtype=np.int64))
-    tops: F8 = field(default_factory=lambda: np.zeros(240))
-    threshold: F8 = field(default_factory=lambda: np.zeros(1))
-    marks: I8 = field(default_factory=lambda: np.array([-1, 0, 0, 0, 0], dtype=np.int64))
+    marks: I8 = field(default_factory=lambda: np.array([-1, 0], dtype=np.int64))
 
     def reserve(self, width: int) -> None:
         """Make room for so many symbols."""
-        super().reserve(width)
+        RankingState.reserve(self, width)
+        AlarmLevelState.reserve(self, width)
         self.stage = grow(self.stage, width, 0)
         self.since = grow(self.since, width, 0)
         self.reach = grow(self.reach, width, 0)
@@ -111,10 +112,9 @@ class Candidates:
     """Rank the market, keep the pool, raise the discovery alarm.
 
     The score is `ranking`'s. A coin enters among the hottest `admit` that pass the filters (or as a listing), is
-    watched, hot while its score is above the alarm threshold (with hysteresis), cools, and leaves; each stage lasts its
-    least time. The threshold belongs to the
-    market: every alarm raises it by `step`, and every second lowers it so that `per_day_per_100` alarms keep it level (a Robbins-Monro
-    quantile of the day's best scores), faster the longer none came; a market's first hour sets where it begins.
+    watched, hot while its score is above the alarm's level (with hysteresis), cools, and leaves; each stage lasts its
+    least time. The level belongs to the market (`alarm_level`): it moves so that `per_day_per_100` alarms come a day. The venue's history
+    says where it begins, or the market's first hour where there is none.
 
     step adds `pool`, `DiscoveryAlarm` facts, `ScoreBar` facts at the end of each minute, and an `Alert` for each
     listing.
@@ -129,13 +129,12 @@ class Candidates:
         self._ranking = Ranking(own.ranking)
         self._table = dense(TRANSITIONS)
         self._excluded: U1 = np.zeros(0, dtype=np.uint8)
-        alarm = own.alarm
+        self._level = AlarmLevel(own.alarm, self._ranking.rules, self._ranking.horizons, own.least_quote_volume_24h)
         self._rules = np.array(
             [
                 own.size, own.admit, own.keep, own.new_s, own.watching_s, own.hot_s, own.cooling_s, own.reheat_s,
                 own.calm_s, own.hysteresis, own.least_quote_volume_24h, own.listing_part, own.listing_h * 3600.0,
-                own.settle_s, alarm.per_day_per_100, alarm.cooldown_s, alarm.step, alarm.calibrate_min,
-                alarm.calibrate_above, alarm.hurry, alarm.every_s,
+                own.settle_s,
             ],
             dtype=np.float64,
         )  # fmt: skip
@@ -168,14 +167,18 @@ class Candidates:
         used = raised = 0
         for first, until, bars in between_history(piece):
             if bars is not None:
-                self._ranking.learn(state, bars, int(piece.ticks.ts_recv[bars.row]))
+                ts_recv = int(piece.ticks.ts_recv[bars.row])
+                self._ranking.learn(state, bars, ts_recv)
+                self._level.learn(state, bars, ts_recv)
                 continue
             self._ranking.walk(state, first, until, frames.ts_open, piece.anomaly, excluded, raw, near, span)
-            used, raised = walking.walk(
-                first, until, width, frames.ts_open, frames.updates, frames.quote_volume_24h, fresh, excluded, raw,
-                self._table, state.stage, state.since, state.reach, state.first_seen, state.alarmed, state.tops,
-                state.threshold, state.marks, self._rules, failed, stage, since, threshold, moves, used, alarms, raised,
-            )  # fmt: skip
+            for begin, end in self._stretches(state, frames, first, until, excluded):
+                used, raised = walking.walk(
+                    begin, end, width, frames.ts_open, frames.updates, frames.quote_volume_24h, fresh, excluded, raw,
+                    self._table, state.stage, state.since, state.reach, state.first_seen, state.alarmed, state.tops,
+                    state.threshold, state.level_marks, state.rung, state.marks, self._rules, self._level.rules, failed, stage,
+                    since, threshold, moves, used, alarms, raised,
+                )  # fmt: skip
         listed = [tuple(move) for move in moves[:used].tolist()]
         for f, s, before, _, trigger in listed:
             if before < 0:
@@ -192,6 +195,27 @@ class Candidates:
                 _listing(piece, f, s)
         for f in np.flatnonzero(frames.ts_open % (60 * SECOND) == 59 * SECOND).tolist():
             _score_bar(piece, f)
+
+    def _stretches(
+        self, state: CandidateState, frames: FrameBlock, first: int, until: int, excluded: U1
+    ) -> Iterator[tuple[int, int]]:
+        """Cut frames where a minute ends before which the alarm's level is to be learned; history comes between stretches only."""
+        if not len(state.past):
+            yield first, until
+            return
+        ends = first + np.flatnonzero(frames.ts_open[first:until] // SECOND % 60 == 59)
+        for f in ends.tolist():
+            if f > first:
+                yield first, f
+                first = f
+            second = int(frames.ts_open[f]) // SECOND
+            since = second - int(state.marks[walking.MARKET_FIRST])
+            if state.level_marks[NEWS] and state.marks[walking.MARKET_FIRST] >= 0:
+                self._level.rehearse(state, second - since, excluded, frames.quote_volume_24h[f])
+            if state.marks[walking.MARKET_FIRST] >= 0 and since >= self._own.settle_s:
+                self._level.forget(state)
+                break
+        yield first, until
 
     def _alarm(self, piece: Slice, f: int, s: int, rank: int) -> None:
         frames, pool = piece.frames, piece.pool

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from operators.alarm_level import CALIBRATED, COOLDOWN, EARLY, EVERY, calibrate, level, lower, ring
 from operators.jit import kernel
-from operators.robust import kth, median
+from operators.robust import kth
 from operators.slices import SECOND
 
 OUT, NEW, WATCHING, HOT, COOLING = range(5)
@@ -18,13 +19,12 @@ PASSED, EXCLUDED, WARMING_UP, ILLIQUID, NO_VOLUME, STALE = range(6)
 MISSING = 255
 
 # marks (int64)
-MARKET_FIRST, TOPS, CALIBRATED, LAST_SECOND, QUIET = range(5)
+MARKET_FIRST, LAST_SECOND = range(2)
 # rules (float64)
 (
     SIZE, ADMIT_TOP, KEEP_TOP, NEW_S, WATCHING_S, HOT_S, COOLING_S, REHEAT_S, CALM_S, HYSTERESIS, LEAST_VOLUME,
-    LISTING_PART, LISTING_S, SETTLE_S, RATE, COOLDOWN, STEP, CALIBRATE, ABOVE, HURRY,
-    EVERY,
-) = range(21)  # fmt: skip
+    LISTING_PART, LISTING_S, SETTLE_S,
+) = range(14)  # fmt: skip
 NEVER = -(2**60)
 
 
@@ -67,8 +67,8 @@ def _filters(
 def walk(
     first: int, until: int, width: int, ts_open: Any, updates: Any, volume_24h: Any, fresh: Any, excluded: Any,
     raw: Any, table: Any, stage: Any, since: Any, reach: Any, first_seen: Any, alarmed: Any, tops: Any, threshold: Any,
-    marks: Any, rules: Any, failed: Any, stage_out: Any, since_out: Any, threshold_out: Any, moves: Any, used: int,
-    alarms: Any, raised: int,
+    level_marks: Any, rung: Any, marks: Any, rules: Any, alarm: Any, failed: Any, stage_out: Any, since_out: Any,
+    threshold_out: Any, moves: Any, used: int, alarms: Any, raised: int,
 ) -> Any:  # fmt: skip
     """Walk frames [first, until); return (moves used, alarms raised). moves (N, 5): frame, symbol, before, after,
     trigger (before = -1 where
@@ -97,11 +97,8 @@ def walk(
         keep = int(rules[KEEP_TOP])
         admit_at = kth(own, passed, passed - admit) if passed > admit else -np.inf
         keep_at = kth(own, passed, passed - keep) if passed > keep else -np.inf
-        due = rules[RATE] * ranked / 100.0 / 86400.0 * elapsed  # alarms
-        marks[QUIET] += elapsed
-        overdue = max(0.0, rules[RATE] * ranked / 100.0 / 86400.0 * marks[QUIET] - 1.0)  # mean gaps beyond the first
-        threshold[0] -= rules[STEP] * due * (1.0 + rules[HURRY] * overdue)
-        at = threshold[0]
+        lower(elapsed, ranked, threshold, level_marks, alarm)
+        at = level(second, ranked, threshold, rung, alarm)
         threshold_out[f] = at
         pool = 0
         for s in range(width):
@@ -157,13 +154,14 @@ def walk(
                 if stage[s] == OUT:
                     pool -= 1
         # Alarms, hottest first; ties to the symbol that appeared first.
-        while (second + 1) % int(rules[EVERY]) == 0:
+        while (second + 1) % int(alarm[EVERY]) == 0:
             best = -1
+            enough = level(second, ranked, threshold, rung, alarm)
             for s in range(width):
                 if (
                     failed[f, s] == PASSED
-                    and raw[f, s] >= threshold[0]
-                    and second - alarmed[s] >= rules[COOLDOWN]
+                    and raw[f, s] >= enough
+                    and second - alarmed[s] >= alarm[COOLDOWN]
                     and (best < 0 or raw[f, s] > raw[f, best])
                 ):
                     best = s
@@ -174,20 +172,14 @@ def walk(
                 if failed[f, s] == PASSED and raw[f, s] > raw[f, best]:
                     rank += 1
             alarmed[best] = second
-            threshold[0] += rules[STEP]
-            marks[QUIET] = 0
+            ring(second, threshold, level_marks, rung, alarm)
+            level_marks[EARLY] += 1
             alarms[raised, 0] = f
             alarms[raised, 1] = best
             alarms[raised, 2] = rank
             raised += 1
-        if second % 60 == 59 and marks[CALIBRATED] == 0 and hottest > -np.inf:
-            tops[marks[TOPS]] = hottest
-            marks[TOPS] += 1
-            if marks[TOPS] >= rules[CALIBRATE]:
-                marks[CALIBRATED] = 1
-                marks[QUIET] = 0
-                threshold[0] = median(tops, marks[TOPS]) + rules[ABOVE]
-                tops[:] = 0.0
+        if second % 60 == 59 and level_marks[CALIBRATED] == 0 and hottest > -np.inf:
+            calibrate(hottest, tops, threshold, level_marks, alarm)
         for s in range(width):
             stage_out[f, s] = stage[s]
             since_out[f, s] = since[s] * SECOND

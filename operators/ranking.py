@@ -170,8 +170,8 @@ class Ranking:
     """The score over frames, with its state."""
 
     def __init__(self, own: RankingSettings) -> None:
-        self._horizons = np.array(own.horizons_min, dtype=np.int64)
-        self._rules = np.array(
+        self.horizons = np.array(own.horizons_min, dtype=np.int64)
+        self.rules = np.array(
             [own.least_speed, own.near_weight, own.near_most, own.market_least],
             dtype=np.float64,
         )
@@ -193,7 +193,7 @@ class Ranking:
         width = log_close.shape[1]
         walk(
             first, until, width, ts_open, log_close, anomaly.change_1m, anomaly.change_5m, excluded, state.minute_stamps, state.closes,
-            state.bucket_stamps, state.highs, state.lows, state.highest, state.lowest, self._horizons, self._rules, raw,
+            state.bucket_stamps, state.highs, state.lows, state.highest, state.lowest, self.horizons, self.rules, raw,
             near, span,
         )  # fmt: skip
 

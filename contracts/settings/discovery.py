@@ -45,15 +45,18 @@ class RankingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class AlarmSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The adaptive threshold on the ranking score: each alarm raises it, time lowers it, so that the rate stays near its setting."""
+    """The adaptive level of the ranking score: each alarm raises it, time lowers it, so that the rate stays near its setting."""
 
     per_day_per_100: float = 10.0  # alarms a day per 100 ranked coins
     cooldown_s: int = 3600  # between two alarms of one coin
     every_s: int = 60  # seconds between looks; 60 looks at closed minutes, so that a wick rings no alarm
     step: float = 0.07  # what one alarm adds to the threshold, in units of the score (natural log)
-    hurry: float = 2.0  # for each mean gap without an alarm beyond the first it falls so many times faster
-    start: float = -2.3  # threshold until the first hour has been seen
-    calibrate_min: int = 60  # minutes whose hottest scores set the first threshold of a market's own
+    hurry: float = 4.0  # for each mean gap without an alarm beyond the first it falls so many times faster
+    free: float = 1.5  # times the wanted number that may ring within 24 h before the brake
+    brake: float = 4.0  # what the level rises by for each further time the wanted number
+    start: float = -2.3  # threshold before a market's own is known
+    history_least_min: int = 360  # minutes of history from which on it says where the threshold begins
+    calibrate_min: int = 60  # without history: minutes whose hottest scores do
     calibrate_above: float = 0.9  # how far above their median
 
     def __post_init__(self) -> None:

@@ -1,0 +1,100 @@
+"""The alarm's level: learned from history as if it had been live, braked on wild days, indifferent to cuts."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+
+from contracts.settings import DeskSettings
+from contracts.settings.discovery import AlarmSettings, CandidateSettings
+from flows.discovery_measure.candles import load_candles
+from flows.discovery_measure.program import run_program
+from operators.alarm_level import PAST, AlarmLevel, AlarmLevelState, alarm_rules, level, lower, ring
+from operators.anomaly import AnomalyDetector
+from operators.candidates import Candidates
+from operators.frame import Frame
+from operators.freshness import FreshnessGate
+from operators.ranking import Ranking
+from operators.slices import SECOND, HistoryBars
+from tests.builders import market_log
+from tests.checks import Ran, check_laws, run
+from tests.recorded import recorded
+
+OWN = AlarmSettings()
+RULES = alarm_rules(OWN)
+DAY = 86_400
+
+
+def steps(settings: DeskSettings) -> list[Any]:
+    return [Frame(settings), FreshnessGate(settings), AnomalyDetector(settings), Candidates(settings)]
+
+
+def unreachable(history_least_min: int) -> DeskSettings:
+    """Settings whose level before a market's own is known lets nothing ring."""
+    alarm = AlarmSettings(start=0.0, per_day_per_100=4000.0, history_least_min=history_least_min)
+    return DeskSettings(candidates=CandidateSettings(alarm=alarm))
+
+
+def alarms(ran: Ran) -> int:
+    return sum(json.loads(message.value)["type"] == "alarm" for message in ran.facts)
+
+
+def test_the_laws_hold_while_history_is_learned() -> None:
+    settings = unreachable(40)
+    log = market_log(200, symbols=8, history_minutes=60)
+    assert alarms(check_laws(lambda: steps(settings), log, seed=3, settings=settings))
+
+
+def test_history_that_is_too_short_teaches_nothing() -> None:
+    settings = unreachable(90)
+    log = market_log(200, symbols=8, history_minutes=60)
+    assert not alarms(run(lambda: steps(settings), log, settings=settings))
+
+
+def test_the_brake_rises_with_alarms_of_the_last_day_only() -> None:
+    state = AlarmLevelState(threshold=np.array([-2.5]))
+    now = 1_700_000_000
+    for _ in range(20):  # ten are wanted, fifteen are free
+        ring(now, state.threshold, state.level_marks, state.rung, RULES)
+    risen = -2.5 + 20 * OWN.step
+    assert level(now, 100, state.threshold, state.rung, RULES) == pytest.approx(risen + OWN.brake * 0.5)
+    assert level(now + DAY, 100, state.threshold, state.rung, RULES) == pytest.approx(risen)
+
+
+def test_time_without_an_alarm_lowers_the_threshold_ever_faster() -> None:
+    state = AlarmLevelState(threshold=np.array([0.0]))
+    fallen = []
+    for _ in range(24):
+        before = state.threshold[0]
+        lower(3600, 100, state.threshold, state.level_marks, RULES)
+        fallen.append(before - state.threshold[0])
+    assert fallen[0] == pytest.approx(OWN.step * 10 / 24)
+    assert all(later >= earlier for earlier, later in pairwise(fallen))
+    assert fallen[-1] > 10 * fallen[0]
+
+
+def test_a_day_of_history_leads_to_the_level_that_the_live_day_led_to() -> None:
+    panel = load_candles(recorded("freqtrade_binance_2021/spot_usdt_1m_20210402_20210408.parquet"))
+    settings = DeskSettings()
+    live = run_program(panel, settings).threshold
+    ranking = Ranking(settings.candidates.ranking)
+    teacher = AlarmLevel(OWN, ranking.rules, ranking.horizons, 0.0)
+    for day in (1, 2, 4, 5):
+        state = AlarmLevelState()
+        state.reserve(len(panel.symbols))
+        span = slice(day * PAST - PAST, day * PAST)
+        for symbol in range(len(panel.symbols)):
+            close = panel.close[span, symbol]
+            known = ~np.isnan(close)
+            zeros = np.zeros(int(known.sum()))
+            ts_open = panel.open_ms[span][known] * 1_000_000
+            bars = HistoryBars(0, symbol, 60, ts_open, zeros, zeros, zeros, close[known], zeros, zeros, zeros)
+            teacher.learn(state, bars, int(panel.open_ms[day * PAST]) * 1_000_000 + SECOND)
+        first = int(panel.open_ms[day * PAST]) // 1000
+        nobody = np.zeros(len(panel.symbols), dtype=np.uint8)
+        teacher.rehearse(state, first, nobody, np.ones(len(panel.symbols)))
+        assert abs(state.threshold[0] - live[day * PAST]) < 0.3
