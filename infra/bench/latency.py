@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 from confluent_kafka import Producer, TopicPartition
 
+from contracts.errors import CommandError
 from contracts.facts import OrderAttempt, decode_fact
 from contracts.topics import EVENTS, ORDER_ATTEMPTS
 from flows.wiring.sources import consumer
@@ -29,6 +30,7 @@ from infra.broker import KafkaBroker
 
 MARKET = "binance.spot"
 RATE = 20_000
+READY_S = 120.0
 # A desk that trades as often as it can: what is measured is the way of an order, not the choice of it.
 EAGER = {
     "entry": {
@@ -57,7 +59,9 @@ def bench_latency(*, seconds: int = 60, symbols: int = 500) -> Result:
         desk: subprocess.Popen[bytes] | None = None
         try:
             desk = _start_desk(folder, broker.address)
-            sent, arrived = _drive(broker.address, log, folder / "ready")
+            _wait_for(desk, folder)
+            sent, arrived = _drive(broker.address, log)
+            _ask(desk, folder)
         finally:
             if desk is not None:
                 desk.terminate()
@@ -105,13 +109,30 @@ def _start_desk(folder: Path, address: str) -> subprocess.Popen[bytes]:
         )  # fmt: skip
 
 
-def _drive(address: str, log: list[bytes], ready: Path) -> tuple[list[int], list[tuple[int, int]]]:
-    """Send the log at RATE and listen; returns hand-over times by offset and (offset, arrival) of the attempts, in ns."""
-    until = time.monotonic() + 120
-    while not ready.exists():
+def _wait_for(desk: subprocess.Popen[bytes], folder: Path, within_s: float = READY_S) -> None:
+    """Until the desk is ready. Raises CommandError with its last line if it ends or takes too long."""
+    until = time.monotonic() + within_s
+    while not (folder / "ready").exists():
+        _ask(desk, folder)
         if time.monotonic() > until:
-            raise TimeoutError("the desk did not become ready within 120 s")
+            raise CommandError(f"the desk was not ready within {within_s:.0f} s; its last line: {_last_line(folder)}")
         time.sleep(0.05)
+
+
+def _ask(desk: subprocess.Popen[bytes], folder: Path) -> None:
+    """Raises CommandError with the desk's last line if it has ended."""
+    status = desk.poll()
+    if status is not None:
+        raise CommandError(f"the desk ended with status {status}; its last line: {_last_line(folder)}")
+
+
+def _last_line(folder: Path) -> str:
+    lines = (folder / "desk.log").read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "none"
+
+
+def _drive(address: str, log: list[bytes]) -> tuple[list[int], list[tuple[int, int]]]:
+    """Send the log at RATE and listen; returns hand-over times by offset and (offset, arrival) of the attempts, in ns."""
     arrived: list[tuple[int, int]] = []
     done = threading.Event()
     reader = threading.Thread(target=_listen, args=(address, arrived, done))
