@@ -187,10 +187,9 @@ def decisions_table(rows: list[Row], zone: str, height: int) -> Block:
 def _decision(row: Row, zone: str) -> list[Cell]:
     body = row["body"]
     why = " · ".join(reason_text(reason) for reason in body["reasons"])
-    shadow = word("shadow") if row["shadow"] else ""
     return [
         cell(formats.clock(row["ts_event"], zone), tip=formats.utc(row["ts_event"])),
-        pill_cell(word(row["action"]), ACTION_TONES.get(row["action"], "muted"), shadow),
+        _action(row),
         formats.number(row["heat"], 0),
         formats.price(row["entry"]),
         formats.price(body["stop_loss"]),
@@ -198,6 +197,12 @@ def _decision(row: Row, zone: str) -> list[Cell]:
         formats.number(body["expected_edge_bps"], 1),
         cell(why, tip=why),
     ]
+
+
+def _action(row: Row) -> Cell:
+    """What a strategy would do, marked where it only watches."""
+    text = f"{word(row['action'])} · {word('shadow')}" if row["shadow"] else word(row["action"])
+    return pill_cell(text, ACTION_TONES.get(row["action"], "muted"), row["strategy"])
 
 
 def choice_of_decisions(rows: list[Row], zone: str, height: int, chosen: str | None) -> Block:
@@ -215,7 +220,7 @@ def choice_of_decisions(rows: list[Row], zone: str, height: int, chosen: str | N
             [
                 cell(formats.day_clock(row["ts_event"], zone), tip=formats.utc(row["ts_event"])),
                 cell(row["symbol"], tone="strong", tip=row["id"]),
-                pill_cell(word(row["action"]), ACTION_TONES.get(row["action"], "muted"), row["strategy"]),
+                _action(row),
                 formats.number(row["heat"], 0),
                 formats.price(row["entry"]),
             ],
@@ -240,7 +245,7 @@ def choice_of_evaluations(rows: list[Row], zone: str, height: int, chosen: str |
         why = " · ".join(reason_text(reason) for reason in body["reasons"])
         cells: list[Cell] = [
             cell(formats.clock(row["ts_event"], zone), tip=formats.utc(row["ts_event"])),
-            pill_cell(word(row["action"]), ACTION_TONES.get(row["action"], "muted"), row["strategy"]),
+            _action(row),
             formats.number(body["consensus"], 2, sign=True),
             cell(why, tip=why),
         ]

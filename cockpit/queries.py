@@ -152,18 +152,19 @@ def happenings(
 
 @st.cache_resource(ttl=LIVE_S, show_spinner=False, max_entries=64)
 def signals(url: str, market: str, symbol: str) -> list[Row]:
-    """The newest evaluation of one coin per strategy, newest first."""
+    """The newest evaluation of one coin per strategy: the acting strategy's before those in shadow, newest first."""
     table = model.signals
-    return ask(
-        url, select(table).where(table.c.market == market, table.c.symbol == symbol).order_by(table.c.ts_event.desc())
-    )
+    of_coin = select(table).where(table.c.market == market, table.c.symbol == symbol)
+    return sorted(ask(url, of_coin.order_by(table.c.ts_event.desc())), key=lambda row: bool(row["body"]["shadow"]))
 
 
 @st.cache_resource(ttl=LIVE_S, show_spinner=False, max_entries=64)
-def decisions(url: str, market: str, limit: int, symbol: str | None = None) -> list[Row]:
-    """Decisions, newest first."""
+def decisions(url: str, market: str, limit: int, symbol: str | None = None, *, acting: bool = False) -> list[Row]:
+    """Decisions, newest first; with `acting` without those in shadow."""
     table = model.decisions
     question = select(table).where(table.c.market == market).order_by(table.c.ts_event.desc(), table.c.id).limit(limit)
+    if acting:
+        question = question.where(table.c.shadow.is_(False))
     return ask(url, question if symbol is None else question.where(table.c.symbol == symbol))
 
 

@@ -38,7 +38,7 @@ def chart() -> None:
         panel.draw("done", blocks)
     with right:
         signals = queries.signals(url, market, symbol)
-        decisions = queries.decisions(url, market, 1, symbol)
+        decisions = queries.decisions(url, market, 1, symbol, acting=True)
         blocks = [
             card.decision_card(symbol, signals[0] if signals else None, decisions[0] if decisions else None, zone)
         ]

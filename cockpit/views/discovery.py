@@ -56,10 +56,16 @@ def why() -> None:
             of_snapshot = queries.snapshot(url, market)
             weights = of_snapshot["weights"] if of_snapshot else {}
             row = queries.candidate(url, market, chosen)
-            blocks = [discovery_feeds.why_card(chosen, row, weights, zone)]
+            signals = queries.signals(url, market, chosen)
+            decisions = queries.decisions(url, market, 1, chosen, acting=True)
+            blocks = [
+                discovery_feeds.why_card(chosen, row, weights, zone),
+                card.decision_card(chosen, signals[0] if signals else None, decisions[0] if decisions else None, zone),
+            ]
         anomalies = queries.happenings(url, market, 40, ("anomaly",))
         feed = discovery_feeds.anomalies_feed(anomalies, zone, ANOMALIES_PX)
-        panel.draw("why_aside", [*blocks, panel.heading(word("anomalies")), feed])
+        panel.draw("why_aside", [*blocks, panel.heading(word("anomalies")), feed], on_open=asking.ask)
+        asking.go()
 
 
 @every(CALM_S)

@@ -40,7 +40,7 @@ def rankings() -> None:
         blocks = []
         if chosen:
             signals = queries.signals(url, market, chosen)
-            decisions = queries.decisions(url, market, 1, chosen)
+            decisions = queries.decisions(url, market, 1, chosen, acting=True)
             blocks = [
                 panel.heading(word("decision"), chosen),
                 card.decision_card(chosen, signals[0] if signals else None, decisions[0] if decisions else None, zone),
