@@ -6,7 +6,18 @@ from typing import Final
 
 import streamlit as st
 
-from cockpit import discovery_feeds, discovery_queries, formats, heat_map, panel, pool_life, queries, session
+from cockpit import (
+    asking,
+    card,
+    discovery_feeds,
+    discovery_queries,
+    formats,
+    heat_map,
+    panel,
+    pool_life,
+    queries,
+    session,
+)
 from cockpit.live import every, live
 from cockpit.queries import NANOS
 from cockpit.strings import word
