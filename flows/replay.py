@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from contracts.facts import decode_fact
 from contracts.settings import Settings
 from contracts.topics import DECISIONS, ORDER_ATTEMPTS, ORDER_RESULTS, POSITIONS
 from flows.desk import build
+from flows.wiring.collector import calm_collector
 from flows.wiring.sinks import Collected, CollectFacts
 from flows.wiring.sources import Replay
 from flows.wiring.steps import Batch
@@ -58,15 +58,13 @@ def replay(
     collected = Collected(out, KEPT)
     source = Replay(names, open_market)
     flow = build(settings, source, CollectFacts(collected))
-    gc.collect()
-    gc.freeze()
     begun = time.perf_counter()
     whole = False
     try:
-        run_main(flow)  # type: ignore[no-untyped-call]
+        with calm_collector():
+            run_main(flow)  # type: ignore[no-untyped-call]
         whole = source.failure is None
     finally:
-        gc.unfreeze()
         collected.close(keep=whole)
     if source.failure is not None:
         raise source.failure

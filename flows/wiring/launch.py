@@ -8,7 +8,6 @@ snapshot and comes out of `run_flow` as it was raised.
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import re
 import shutil
@@ -26,6 +25,7 @@ from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.run import cli_main
 
 from contracts.errors import EmberlineError, StateError
+from flows.wiring.collector import calm_collector
 
 log = structlog.get_logger("flow")
 
@@ -93,11 +93,10 @@ def run_flow(flow: Dataflow, *, epoch_s: float, recovery: RecoveryConfig | None 
 
     Raises StateError where the recovery store knows a part of the source that is no more.
     """
-    gc.collect()
-    gc.freeze()  # what lives from here on to the end need not be looked at by every collection
     _stderr.watched = True
     try:
-        cli_main(flow, epoch_interval=timedelta(seconds=epoch_s), recovery_config=recovery)  # type: ignore[no-untyped-call]
+        with calm_collector():
+            cli_main(flow, epoch_interval=timedelta(seconds=epoch_s), recovery_config=recovery)  # type: ignore[no-untyped-call]
     except RuntimeError as e:  # BytewaxRuntimeError is one
         cause: BaseException | None = e
         while cause is not None and not isinstance(cause, EmberlineError):
@@ -113,4 +112,3 @@ def run_flow(flow: Dataflow, *, epoch_s: float, recovery: RecoveryConfig | None 
         raise
     finally:
         _stderr.open()
-        gc.unfreeze()

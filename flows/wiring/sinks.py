@@ -137,12 +137,10 @@ class Collected:
             self.last_ts = int(piece.ticks.ts_recv[-1])
         if piece.frames is not None:
             self.frames += len(piece.frames)
-        running = self._hashes[piece.market]
+        hashed: list[bytes] = []
         for message in outgoing(piece):
             self.counts[message.topic] += 1
-            running.update(message.topic.encode())
-            running.update(message.key)
-            running.update(message.value)
+            hashed += (message.topic.encode(), message.key, message.value)
             if message.topic in self._keep:
                 self.kept.append(message)
             if self._folder is not None:
@@ -151,6 +149,8 @@ class Collected:
                     self._folder.mkdir(parents=True, exist_ok=True)
                     file = self._files[message.topic] = (self._folder / f"{message.topic}.tmp").open("wb")
                 file.write(message.value + b"\n")
+        # At once: a hash of more than a few bytes hands the interpreter to other threads, and waits to get it back.
+        self._hashes[piece.market].update(b"".join(hashed))
 
     @property
     def checksum(self) -> str:
