@@ -98,19 +98,25 @@ class CaseFile(Strict, frozen=True, kw_only=True):
 
 
 def read_cases(folder: Path) -> list[tuple[str, Case]]:
-    """Every case of a folder's .yaml, .yml and .json files as (file: name, case), settings of file and case merged."""
+    """Every case of the .yaml, .yml and .json files in and below a folder as (file: name, case), settings of file and case merged.
+
+    Raises ValueError, in one line, where there is none, or a file is no table of cases.
+    """
     found: list[tuple[str, Case]] = []
-    for path in sorted(folder.iterdir()):
+    for path in sorted(folder.rglob("*")):
         if path.suffix not in {".yaml", ".yml", ".json"}:
             continue
         decode = msgspec.json.decode if path.suffix == ".json" else msgspec.yaml.decode
         try:
             file = decode(path.read_bytes(), type=CaseFile)
-        except msgspec.ValidationError as e:
-            raise ValueError(f"{path.name}: {e}") from e
+        except msgspec.DecodeError as e:
+            raise ValueError(f"{path.relative_to(folder)}: {e}") from e
         for case in file.cases:
             merged = _merge(file.settings, case.settings)
-            found.append((f"{path.stem}: {case.name}", msgspec.structs.replace(case, settings=merged)))
+            name = path.relative_to(folder).with_suffix("").as_posix()
+            found.append((f"{name}: {case.name}", msgspec.structs.replace(case, settings=merged)))
+    if not found:
+        raise ValueError(f"{folder}: expected a folder with .yaml, .yml or .json files of exit cases")
     return found
 
 
