@@ -2,34 +2,78 @@
 
 from __future__ import annotations
 
+import bisect
 import random
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from contracts.facts import DecisionPacket, OrderAttempt, Position, Signal, decode_fact
+from contracts.facts import DecisionPacket, OrderAttempt, OrderResult, Position, Signal, decode_fact
 from contracts.settings import load_settings
 from flows.replay import ReplaySummary, replay
 from flows.sources import candle_batches
 from flows.why import Messages, explain, folder_messages, words
+from operators.slices import ColumnBatch, Kind
 from tests.recorded import recorded
 
 MARKET = "binance.spot"
+
+
+@dataclass(frozen=True)
+class Told:
+    """The tickers of one coin on the log, in its order: offsets, event times, prices."""
+
+    offset: list[int]
+    ts_event: list[int]
+    price: list[float]
+
+    def before(self, ts: int, offset: int) -> float:
+        """Its price when the second that ends at `ts` closed."""
+        at = bisect.bisect_right(self.offset, offset) - 1
+        while self.ts_event[at] >= ts:
+            at -= 1
+        return self.price[at]
+
+    def at(self, offset: int) -> float:
+        """Its price in the message at this offset; fails where that tells nothing of the coin."""
+        found = bisect.bisect_left(self.offset, offset)
+        assert self.offset[found] == offset
+        return self.price[found]
+
+
+def tickers_of(batches: Iterator[ColumnBatch]) -> dict[str, Told]:
+    coins: dict[str, Told] = {}
+    for batch in batches:
+        rows = np.flatnonzero(batch.kind == Kind.TICKER)
+        columns = (batch.symbol, batch.offset, batch.ts_event, batch.v0)
+        for symbol, offset, ts, price in zip(*(column[rows].tolist() for column in columns), strict=True):
+            coin = coins.setdefault(batch.names[symbol], Told([], [], []))
+            coin.offset.append(offset)
+            coin.ts_event.append(ts)
+            coin.price.append(price)
+    return coins
 
 
 def ns(hour: int, minute: int = 0) -> int:
     return int(datetime(2021, 4, 4, hour, minute, tzinfo=UTC).timestamp()) * 1_000_000_000
 
 
-@pytest.fixture(scope="module")
-def replayed(tmp_path_factory: pytest.TempPathFactory) -> tuple[ReplaySummary, Path]:
+def week() -> Iterator[ColumnBatch]:
     """WRX and CTSI rise by more than three quarters within an hour of this afternoon."""
     source = recorded("freqtrade_binance_2021/spot_usdt_1m_20210402_20210408.parquet")
+    return candle_batches(source, t_from=ns(13), t_to=ns(14, 30))
+
+
+@pytest.fixture(scope="module")
+def replayed(tmp_path_factory: pytest.TempPathFactory) -> tuple[ReplaySummary, Path]:
     folder = tmp_path_factory.mktemp("week")
     summary = replay(
         load_settings(None),
-        lambda _market: candle_batches(source, t_from=ns(13), t_to=ns(14, 30)),
+        lambda _market: week(),
         markets=[MARKET],
         out=folder,
     )
@@ -60,6 +104,31 @@ def test_every_entry_has_its_packet_and_every_packet_its_place_on_the_log(messag
         assert not packet.shadow
     for position in (fact for fact in facts if isinstance(fact, Position)):
         assert position.decision_id in packets
+
+
+def test_packets_and_fills_lead_back_to_the_ticks_that_made_them(messages: Messages) -> None:
+    """The price decided at is the coin's last on the log, and each fill names the tick it was made from."""
+    log = tickers_of(week())
+    facts = [decode_fact(raw) for raw in messages()]
+    signals = {fact.decision_id: fact for fact in facts if isinstance(fact, Signal) and fact.decision_id}
+    packets = [fact for fact in facts if isinstance(fact, DecisionPacket)]
+    assert {packet.id for packet in packets} == set(signals)
+    for packet in packets:
+        seen = signals[packet.id]
+        assert (seen.offset, seen.trace_id, seen.ts_event) == (packet.offset, packet.trace_id, packet.ts_event)
+        assert packet.entry == log[packet.symbol].before(packet.ts_event, packet.offset)
+    paper = load_settings(None).markets[MARKET].desk.paper
+    fills = [fact for fact in facts if isinstance(fact, OrderResult) and fact.fill_quantity > 0]
+    assert {fill.decision_id for fill in fills} <= set(signals)
+    for fill in fills:
+        place, _, offset = fill.evidence.partition("@")
+        assert (place, int(offset)) == (f"{MARKET}/0", fill.offset)
+        side = 1.0 if fill.side == "buy" else -1.0
+        tick = log[fill.symbol].at(int(offset))
+        cost = (1.0 + side * paper.assumed_spread_bps / 2e4) * (1.0 + side * paper.slippage_bps / 1e4)
+        assert float(fill.fill_price or 0) == pytest.approx(tick * cost, rel=1e-9)
+    assert len(packets) > 5
+    assert len(fills) > len(packets)
 
 
 def test_why_answers_for_trades_and_for_waits(messages: Messages) -> None:
