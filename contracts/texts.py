@@ -74,8 +74,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "POSITION_EXISTS": ("There is a position in this coin already", "该币已有持仓"),
     "COOLDOWN": ("Cooling down after the last decision or exit[: {left_ms:ms} left]", "上次决策或平仓后的冷却期[: 还剩 {left_ms:ms}]"),
     "HIGH_CORR_GROUP": (
-        "{symbol} of the same correlation group [{group} ]was decided on already",
-        "同一相关组 [{group} ]中的 {symbol} 已被选中",
+        "{symbol} of the same group [{group} ]was decided on already",
+        "同组 [{group} ]中的 {symbol} 已被选中",
     ),
     "OVEREXTENDED": (
         "The coin has run too far already[: {change_5m:percent} in five minutes, at most {needed:percent}]",

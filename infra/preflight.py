@@ -78,6 +78,7 @@ def preflight(settings_path: Path | None, *, kernels: bool = True) -> list[Check
         check_ports,
         check_clock,
         check_secrets,
+        check_scorer,
     ]
     checks += [check(settings) for check in with_settings]
     if kernels:
@@ -204,6 +205,17 @@ def check_secrets(settings: Settings) -> Check:
     if os.environ.get(name):
         return ok("secrets", f"{name} is set")
     return warning("secrets", f"{name} is not set; ember up makes up a password for each run")
+
+
+def check_scorer(settings: Settings) -> Check:
+    """The scorer of mentions can be made: its file is there and is a model, its package is installed."""
+    from venues.mentions import load_scorer
+
+    try:
+        load_scorer(settings.mentions.scorer, settings.mentions.classifier)
+    except EmberlineError as e:
+        return failed("scorer", str(e))
+    return ok("scorer", f"{settings.mentions.scorer} {settings.mentions.classifier.file}".strip())
 
 
 def check_kernels(settings_path: Path | None) -> Check:

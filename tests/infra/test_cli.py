@@ -261,7 +261,7 @@ def test_preflight_as_json_and_its_status(
     monkeypatch.chdir(tmp_path)
     assert run_command(["preflight", "--no-kernels", "--json"]) == 0
     checks = {check["name"]: check["result"] for check in json.loads(capsys.readouterr().out)}
-    assert set(checks) == {"python", "packages", "settings", "broker", "disk", "ports", "clock", "secrets"}
+    assert set(checks) == {"python", "packages", "settings", "broker", "disk", "ports", "clock", "secrets", "scorer"}
     (tmp_path / "far.yaml").write_text(f"broker: {{kind: external, address: '127.0.0.1:{free_port()}'}}\n")
     assert run_command(["preflight", "--no-kernels", "--settings", "far.yaml"]) == 1
     captured = capsys.readouterr()

@@ -10,7 +10,16 @@ import pytest
 from contracts.settings import Settings, parse_settings
 from infra import preflight as module
 from infra.ports import free_port
-from infra.preflight import check_broker, check_clock, check_disk, check_kernels, check_packages, check_ports, preflight
+from infra.preflight import (
+    check_broker,
+    check_clock,
+    check_disk,
+    check_kernels,
+    check_packages,
+    check_ports,
+    check_scorer,
+    preflight,
+)
 
 
 def settings(**sections: object) -> Settings:
@@ -52,6 +61,12 @@ def test_an_unreachable_broker_fails(var: Path) -> None:
 def test_a_full_disk_fails(monkeypatch: pytest.MonkeyPatch, var: Path) -> None:
     monkeypatch.setattr(module, "DISK_LEAST", 1 << 60)
     assert check_disk(settings(run={"folder": str(var)})).result == "failed"
+
+
+def test_a_classifier_that_is_not_there_fails() -> None:
+    assert check_scorer(settings()).detail == "lexicon"
+    found = check_scorer(settings(mentions={"scorer": "onnx", "classifier": {"file": "gone.onnx"}}))
+    assert (found.result, found.detail) == ("failed", "mentions.classifier.file: gone.onnx: no such file")
 
 
 def test_a_taken_port_is_named_with_its_owner() -> None:
