@@ -15,6 +15,7 @@ from operators.slices import F4, I4, I8, SECOND, HistoryBars, Slice
 from operators.state import State, capacity, grow
 from operators.universe import base_of, sector_of
 
+MINUTE_S: Final = 60
 SHORT_S: Final = 900
 SHORT: Final = 97
 """Closes of a day, every 15 minutes: 96 returns."""
@@ -25,13 +26,16 @@ LONG: Final = 721
 
 @dataclass
 class GroupState(State):
-    """Log closes at quarters and at hours (rows by time modulo length, stamps say of when) and each coin's leader, -1 for none."""
+    """Log closes at quarters and at hours (rows by time modulo length, stamps say of when), whether history came since the groups were
+    formed, and each coin's leader, -1 for none.
+    """
 
     VERSION: ClassVar[int] = 1
     short: F4 = field(default_factory=lambda: np.full((SHORT, capacity(0)), np.nan, dtype=np.float32))
     short_stamps: I8 = field(default_factory=lambda: np.full(SHORT, -1, dtype=np.int64))
     long: F4 = field(default_factory=lambda: np.full((LONG, capacity(0)), np.nan, dtype=np.float32))
     long_stamps: I8 = field(default_factory=lambda: np.full(LONG, -1, dtype=np.int64))
+    news: I8 = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
     leader: I4 = field(default_factory=lambda: np.full(capacity(0), -1, dtype=np.int32))
 
     def reserve(self, width: int) -> None:
@@ -118,7 +122,7 @@ def form(coins: Any, short: Any, long: Any, least_short: int, least_long: int, t
 
 
 class Groups:
-    """Form correlation groups at each quarter of an hour.
+    """Form correlation groups at each quarter of an hour, and at the end of a minute in which history came.
 
     Two coins are one group when their 15-minute log returns of the last day, or their hourly ones of the last 30 days, correlate above
     `threshold` (Pearson, pairs where both are known). The most liquid coin leads and gives the group its name; every other joins the
@@ -154,23 +158,28 @@ class Groups:
         names = self._called(state, piece)
         for first, until, bars in between_history(piece):
             if bars is not None:
-                _learn(state, bars, int(piece.ticks.ts_recv[bars.row]))
+                learn(state, bars, int(piece.ticks.ts_recv[bars.row]))
                 continue
-            for f in (first + np.flatnonzero(ends[first:until] % SHORT_S == 0)).tolist():
-                groups.extend([names] * (f - len(groups)))
+            for f in (first + np.flatnonzero(ends[first:until] % MINUTE_S == 0)).tolist():
                 quarter = int(ends[f]) // SHORT_S
-                _keep(state.short, state.short_stamps, quarter, anomaly.log_close[f])
+                if ends[f] % SHORT_S == 0:
+                    _keep(state.short, state.short_stamps, quarter, anomaly.log_close[f])
+                elif not state.news[0]:
+                    continue
+                groups.extend([names] * (f - len(groups)))
                 if ends[f] % LONG_S == 0:
                     _keep(state.long, state.long_stamps, int(ends[f]) // LONG_S, anomaly.log_close[f])
-                self._form(state, piece, f, quarter)
+                if self._form(state, piece, f, quarter) > 1:
+                    state.news[0] = 0
                 names = self._called(state, piece)
         groups.extend([names] * (len(frames) - len(groups)))
         piece.groups = groups
 
-    def _form(self, state: GroupState, piece: Slice, f: int, quarter: int) -> None:
+    def _form(self, state: GroupState, piece: Slice, f: int, quarter: int) -> int:
+        """Returns how many coins were looked at."""
         frames, pool = piece.frames, piece.pool
         if frames is None or pool is None:
-            return
+            return 0
         passed = np.flatnonzero((pool.failed[f] == Filter.PASSED) | (pool.failed[f] == Filter.STALE))
         volume = frames.quote_volume_24h[f, passed]
         coins = passed[np.argsort(-volume, kind="stable")][: self._own.most]
@@ -179,6 +188,7 @@ class Groups:
         returns_of(state.short, state.short_stamps, quarter, coins, short)
         returns_of(state.long, state.long_stamps, int(state.long_stamps.max()), coins, long)
         form(coins, short, long, self._own.least_short, self._own.least_long, self._own.threshold, state.leader)
+        return len(coins)
 
     def _called(self, state: GroupState, piece: Slice) -> list[str]:
         """Names by symbol; the same list as long as nothing changes."""
@@ -199,20 +209,21 @@ def _keep(closes: F4, stamps: I8, stamp: int, log_close: Any) -> None:
     closes[row, : len(log_close)][known] = log_close[known]
 
 
-def _learn(state: GroupState, bars: HistoryBars, ts_recv: int) -> None:
+def learn(state: GroupState, bars: HistoryBars, ts_recv: int) -> None:
     """Take closes at quarters and hours from history where nothing was seen live."""
     ends = bars.ts_open // SECOND + bars.seconds
     good = (bars.close > 0) & (ends <= ts_recv // SECOND)
     for closes, stamps, every in ((state.short, state.short_stamps, SHORT_S), (state.long, state.long_stamps, LONG_S)):
         if bars.seconds > every:
             continue
-        own = np.flatnonzero(good & (ends % every == 0))
-        for stamp, close in zip((ends[own] // every).tolist(), np.log(bars.close[own]).tolist(), strict=True):
-            row = stamp % len(stamps)
-            if stamps[row] > stamp:
-                continue
-            if stamps[row] < stamp:
-                stamps[row] = stamp
-                closes[row, :] = np.nan
-            if np.isnan(closes[row, bars.symbol]):
-                closes[row, bars.symbol] = close
+        own = good & (ends % every == 0)
+        if not own.any():
+            continue
+        told = ends[own] // every
+        rows = told % len(stamps)
+        newer = told > stamps[rows]
+        stamps[rows[newer]] = told[newer]
+        closes[rows[newer]] = np.nan
+        unseen = (stamps[rows] == told) & np.isnan(closes[rows, bars.symbol])
+        closes[rows[unseen], bars.symbol] = np.log(bars.close[own][unseen])
+        state.news[0] = 1

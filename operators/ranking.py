@@ -203,7 +203,9 @@ class Ranking:
             return
         own = bars.symbol
         newest = ts_recv // (60 * SECOND)
-        good = (bars.close > 0) & (bars.high > 0) & (bars.low > 0) & (bars.ts_open // (60 * SECOND) <= newest)
+        opened = bars.ts_open // (60 * SECOND)
+        good = (bars.close > 0) & (bars.high > 0) & (bars.low > 0) & (opened <= newest)
+        good &= opened > newest - BUCKETS * BUCKET_MIN - bars.seconds // 60  # of what is older no window knows
         minutes = (bars.ts_open[good] // (60 * SECOND)).tolist()
         closes = np.log(bars.close[good])
         # The score counts closes only; longer bars do not say theirs, so their extremes stand in.

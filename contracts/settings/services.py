@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -33,6 +33,7 @@ class IngestSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     always_detail: list[str] = []
     detail_streams: tuple[str, ...] = ("trade", "bookTicker")  # also aggTrade, depth@100ms, depth20, kline_1m
     history_bars: int = 1440  # 1 m bars fetched per symbol at start, so that the desk is warm
+    history_hours: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 720  # 1 h bars, so that correlation groups are; 0 for none
     history_weight_per_minute: int = 3000  # request weight spent on history, of the venue's 6000
     history_symbols: int = 400  # the most liquid ones first
     history_bytes_per_second: float = 4e6  # as JSON; a broker in memory holds some 5 MB, and the desk must not be left behind

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import polars as pl
 import pytest
 
 from contracts import events
@@ -16,9 +17,11 @@ from operators.anomaly import AnomalyDetector
 from operators.candidates import Candidates
 from operators.frame import Frame
 from operators.freshness import FreshnessGate
-from operators.groups import Groups, correlation, form
+from operators.groups import Groups, GroupState, correlation, form, learn, returns_of
+from operators.slices import HistoryBars
 from tests.builders import MILLI, SECOND, START, heartbeat, tickers
 from tests.checks import Ran, check_laws, run
+from tests.recorded import recorded
 
 SETTINGS = DeskSettings(candidates=CandidateSettings(least_quote_volume_24h=1.0))
 QUARTER = 900 * SECOND
@@ -95,15 +98,46 @@ def test_a_tag_without_a_coin_in_capitals_or_a_sector_is_refused(sectors: dict[s
         msgspec.convert({"sectors": sectors}, GroupSettings)
 
 
-def test_groups_change_at_a_quarters_end_only() -> None:
+def test_groups_change_at_a_quarters_end_or_with_the_minute_in_which_history_came() -> None:
     piece = run(chain, log(), settings=SETTINGS).pieces[0]
     assert piece.groups is not None
     assert piece.frames is not None
     assert len(piece.groups) == len(piece.frames)
     ends = piece.frames.ts_open + SECOND
     changed = [f for f in range(1, len(piece.groups)) if piece.groups[f] != piece.groups[f - 1]]
-    assert changed
-    assert all(ends[f] % QUARTER == 0 for f in changed)
+    assert ends[changed[0]] == (START // (60 * SECOND) + 1) * 60 * SECOND
+    assert all(ends[f] % QUARTER == 0 for f in changed[1:])
+
+
+def test_a_month_of_hourly_history_binds_coins_as_numpys_correlation_does() -> None:
+    source = recorded("freqtrade_binance_2024/spot_usdt_multitf_3sym_202401.parquet")
+    hourly = pl.read_parquet(source).filter(pl.col("tf") == "1h").sort("symbol", "ts_ms")
+    names = sorted(hourly["symbol"].unique().to_list())
+    closes = np.array([hourly.filter(pl.col("symbol") == name)["close"].to_numpy()[-721:] for name in names])
+    expected = np.corrcoef(np.diff(np.log(closes)))
+    state = GroupState()
+    hour = int(hourly["ts_ms"].max()) // 3_600_000 + 1  # type: ignore[arg-type]
+    ts_open = (np.arange(hour - 721, hour) * 3600 * SECOND).astype(np.int64)
+    for number, close in enumerate(closes):
+        for part in (slice(0, 500), slice(500, None)):
+            zeros = np.zeros(len(close[part]))
+            learn(
+                state,
+                HistoryBars(0, number, 3600, ts_open[part], zeros, zeros, zeros, close[part], zeros, zeros, zeros),
+                hour * 3600 * SECOND,
+            )
+    long = np.empty((len(names), 720))
+    coins = np.arange(len(names))
+    returns_of(state.long, state.long_stamps, hour, coins, long)
+    assert not np.isnan(long).any()
+    for i in range(len(names)):
+        for j in range(i):
+            assert correlation(long[i], long[j], 168) == pytest.approx(expected[i, j], abs=1e-4)
+    nothing = np.full((len(names), 96), np.nan)
+    strongest = np.sort(expected[np.triu_indices(len(names), 1)])
+    leader = np.zeros(64, dtype=np.int32)
+    form(coins, nothing, long, 32, 168, float(strongest[-2:].mean()), leader)
+    assert sorted((leader[: len(names)] >= 0).tolist()) == [False, True, True]
 
 
 def test_too_little_history_makes_no_group() -> None:

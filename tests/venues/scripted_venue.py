@@ -133,7 +133,8 @@ class ScriptedVenue:
         return web.Response(body=msgspec.json.encode(body), content_type="application/json")
 
     def _klines(self, request: web.Request, now: int) -> list[list[Any]]:
-        step = {"1m": MINUTE_MS, "5m": 5 * MINUTE_MS, "15m": 15 * MINUTE_MS, "1d": 86_400_000}[request.query["interval"]]
+        steps = {"1m": MINUTE_MS, "5m": 5 * MINUTE_MS, "15m": 15 * MINUTE_MS, "1h": 60 * MINUTE_MS, "1d": 86_400_000}
+        step = steps[request.query["interval"]]
         start = max(int(request.query["startTime"]), self.history_from_ms)
         opens = range(-(-start // step) * step, now, step)[: int(request.query["limit"])]
         return [[t, "1", "2", "0.5", "1.5", "10", t + step - 1, "15", 7, "5", "7.5", "0"] for t in opens]

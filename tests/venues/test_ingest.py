@@ -38,6 +38,7 @@ def settings(venue: ScriptedVenue, broker: LocalBroker, var: Path, **ingest: Any
         "rest_url": f"http://127.0.0.1:{venue.port}",
         "backoff_first_s": 0.05,
         "history_bars": 5,
+        "history_hours": 0,
         "detail_streams": ["trade", "bookTicker"],
         **ingest,
     }

@@ -14,7 +14,7 @@ log = structlog.get_logger()
 
 
 class CachedBars(msgspec.Struct, kw_only=True):
-    """All 1 m bars that the venue has in [from_ms, until_ms), oldest first."""
+    """All bars that the venue has in [from_ms, until_ms), oldest first."""
 
     version: int = 1
     from_ms: int
@@ -27,14 +27,14 @@ _decode = msgspec.msgpack.Decoder(CachedBars).decode
 
 
 class BarCache:
-    """One file per symbol under `folder`, each one whole range, bounded to the `most` newest minutes.
+    """One file per symbol under `folder`, each one whole range, bounded to the `most` newest bars of `step_ms`.
 
     A file that cannot be read, or of another version, counts as absent.
     """
 
-    def __init__(self, folder: Path, most: int) -> None:
+    def __init__(self, folder: Path, most: int, step_ms: int = MINUTE_MS) -> None:
         self._folder = folder
-        self._most_ms = most * MINUTE_MS
+        self._most_ms = most * step_ms
 
     def load(self, symbol: str, from_ms: int) -> CachedBars | None:
         """What is known from `from_ms` on, or None where the range begins later or ended before."""

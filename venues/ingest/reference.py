@@ -18,6 +18,7 @@ from venues.binance.rest import BinanceRest
 from venues.binance.tickers import Dirt
 from venues.ingest.backfill import Backfill
 from venues.ingest.bar_cache import BarCache
+from venues.ingest.long_history import LongHistory
 from venues.ingest.universe import ROWS_PER_EVENT, Universe
 
 RETRY_S = 300.0
@@ -42,6 +43,7 @@ class Reference:
         letter: Callable[[str, Dirt], None],
         changed: Callable[[], None],
         cache: BarCache | None = None,
+        hours: BarCache | None = None,
     ) -> None:
         self._settings = settings
         self._rest = rest
@@ -55,6 +57,7 @@ class Reference:
         self._hurry = asyncio.Event()
         self._gaps: asyncio.Queue[int] = asyncio.Queue()
         self.backfill = Backfill(settings, rest, self.venue_ms, now, append, cache)
+        self.long_history = LongHistory(settings, rest, self.venue_ms, now, append, hours)
 
     def venue_ms(self) -> int:
         """The venue's clock: by its newest ticker, else by its last table."""
@@ -80,6 +83,8 @@ class Reference:
         started = time.monotonic()
         await self.backfill.history(order[: self._settings.history_symbols])
         log.info("history_fetched", bars=self.backfill.bars, seconds=round(time.monotonic() - started, 1))
+        await self.long_history.fetch(order[: self._settings.history_symbols])
+        log.info("long_history_fetched", bars=self.long_history.bars, seconds=round(time.monotonic() - started, 1))
         await self.backfill.charts(order[: self._settings.history_symbols])
         await self._ages(order)
         while True:
@@ -119,7 +124,9 @@ class Reference:
             for row in new:
                 self._announce(row)
             log.info("symbols_listed", symbols=[row.symbol for row in new])
-            await self.backfill.history([row.symbol for row in new if row.status == "TRADING"])
+            trading = [row.symbol for row in new if row.status == "TRADING"]
+            await self.backfill.history(trading)
+            await self.long_history.fetch(trading)
         if changed:
             self._changed()
         return True

@@ -18,6 +18,7 @@ from contracts.settings import Settings
 from venues.announcements import AnnouncementMonitor
 from venues.binance.endpoints import ANNOUNCEMENTS_URL, endpoints
 from venues.binance.frames import FrameReader
+from venues.binance.history import MINUTE_MS
 from venues.binance.rest import BinanceRest
 from venues.ingest.account import Account
 from venues.ingest.bar_cache import BarCache
@@ -26,6 +27,7 @@ from venues.ingest.connection import Connection
 from venues.ingest.detail import Detail
 from venues.ingest.feed import Feed
 from venues.ingest.intake import Intake
+from venues.ingest.long_history import HOUR_MS
 from venues.ingest.publisher import Publisher
 from venues.ingest.reference import Reference
 from venues.ingest.status import IngestStatus, read_status, write_status
@@ -83,7 +85,8 @@ class Ingest:
             self.intake.append,
             self.intake.letter,
             self._table_changed,
-            self._bar_cache(),
+            self._bar_cache(MARKET, 2 * self._ingest.history_bars, MINUTE_MS),
+            self._bar_cache(f"{MARKET}.1h", 2 * self._ingest.history_hours, HOUR_MS),
         )
         self.announcements = AnnouncementMonitor(
             settings.announcements,
@@ -195,12 +198,11 @@ class Ingest:
             clock_skew_ms=self.intake.skew_ns // 1_000_000,
         )
 
-    def _bar_cache(self) -> BarCache | None:
+    def _bar_cache(self, name: str, most: int, step_ms: int) -> BarCache | None:
         """None for a simulated market, which is another one at each start."""
         if self._ingest.venue == "simulated":
             return None
-        folder = Path(self.settings.run.folder) / "history" / MARKET
-        return BarCache(folder, 2 * self._ingest.history_bars)
+        return BarCache(Path(self.settings.run.folder) / "history" / name, most, step_ms)
 
     def _frame(self, connection: Connection, frame: bytes, repeated: bool) -> None:
         if self.intake.take(connection, frame, repeated):
