@@ -24,10 +24,7 @@ def decision_card(symbol: str, signal: Row | None, decision: Row | None, zone: s
     sections: list[dict[str, Any]] = []
     reasons = body.get("reasons") or packet.get("reasons") or []
     if reasons:
-        tone = "warn" if action == "wait" else "up"
-        label = word("why_not" if action == "wait" else "why_yes")
-        notes = [{"text": reason_text(reason), "tone": tone, "tip": str(reason.get("code", ""))} for reason in reasons]
-        sections.append({"kind": "notes", "label": label, "items": notes})
+        sections.append(_reasons(reasons, action))
     if body:
         sections.append({"kind": "grid", "items": _evaluation(body)})
         gates = body.get("gates") or {}
@@ -39,6 +36,8 @@ def decision_card(symbol: str, signal: Row | None, decision: Row | None, zone: s
     if packet:
         at = formats.clock(packet["generated_at"], zone)
         sections.append({"kind": "grid", "label": f"{word('newest_decision')} · {at}", "items": _packet(packet, zone)})
+        if body and packet.get("reasons"):
+            sections.append(_reasons(packet["reasons"], str(packet["action"])))
         sections.append({"kind": "say", "tone": "muted small", "text": _versions(packet)})
     ts_event = signal["ts_event"] if signal is not None else packet["generated_at"]
     return {
@@ -49,6 +48,15 @@ def decision_card(symbol: str, signal: Row | None, decision: Row | None, zone: s
         "ask": {"text": word("why_link"), "to": symbol if body else packet["id"], "tip": word("why_link_tip")},
         "sections": sections,
     }
+
+
+def _reasons(reasons: list[dict[str, Any]], action: str) -> dict[str, Any]:
+    waits = action == "wait"
+    notes = [
+        {"text": reason_text(reason), "tone": "warn" if waits else "up", "tip": str(reason.get("code", ""))}
+        for reason in reasons
+    ]
+    return {"kind": "notes", "label": word("why_not" if waits else "why_yes"), "items": notes}
 
 
 def action_of(action: str, *, shadow: bool) -> dict[str, str]:
@@ -148,7 +156,9 @@ def _evaluation(body: dict[str, Any]) -> list[dict[str, str]]:
 def _packet(packet: dict[str, Any], zone: str) -> list[dict[str, str]]:
     cost = packet["cost"]
     risk = packet["risk_level"]
+    action = str(packet["action"])
     return [
+        item(word("action"), word(action), tone=ACTION_TONES.get(action, ""), tip=word("action_tip")),
         item(word("entry"), formats.price(packet["entry"]), tip=word("entry_tip")),
         item(word("stop"), formats.price(packet["stop_loss"]), tone="down", tip=word("stop_tip")),
         item(word("target_1"), formats.price(packet["take_profit_1"]), tone="up", tip=word("target_tip")),
@@ -189,6 +199,7 @@ def _packet(packet: dict[str, Any], zone: str) -> list[dict[str, str]]:
 def _versions(packet: dict[str, Any]) -> str:
     return word(
         "versions",
+        strategy=packet["strategy"],
         model=packet["model_version"] or formats.DASH,
         data=packet["data_version"] or formats.DASH,
         settings=packet["settings_hash"],

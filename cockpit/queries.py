@@ -250,8 +250,14 @@ def dead_letters(url: str) -> list[Row]:
 def symbols(url: str, market: str) -> list[str]:
     """Every coin that can be looked at: it is ranked or has bars, in alphabetical order."""
     ranked = select(model.candidates.c.symbol).where(model.candidates.c.market == market)
-    barred = select(model.bars.c.symbol).where(model.bars.c.market == market, model.bars.c.interval == "1m").distinct()
-    return [row["symbol"] for row in ask(url, ranked.union(barred).order_by("symbol"))]
+    # From one coin to the next along the key: a plain DISTINCT would read every bar there is.
+    bars = model.bars.c
+    first = select(func.min(bars.symbol).label("symbol")).where(bars.market == market)
+    barred = first.cte("barred", recursive=True)
+    after = select(func.min(bars.symbol)).where(bars.market == market, bars.symbol > barred.c.symbol).scalar_subquery()
+    barred = barred.union_all(select(after).where(barred.c.symbol.is_not(None)))
+    listed = select(barred.c.symbol).where(barred.c.symbol.is_not(None))
+    return [row["symbol"] for row in ask(url, ranked.union(listed).order_by("symbol"))]
 
 
 @st.cache_resource(ttl=LIVE_S, show_spinner=False, max_entries=64)

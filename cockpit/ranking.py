@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cockpit import formats
 from cockpit.card import SCORES
+from cockpit.discovery_feeds import measure_name, measure_value
 from cockpit.panel import Block, Cell, bar_cell, cell, column, feed, link_cell, pill_cell, table
 from cockpit.queries import Row
 from cockpit.reading import STAGE_TONES, reason_text, spelled, tone_of
@@ -89,8 +90,8 @@ def _happening(row: Row, zone: str) -> dict[str, str]:
         tone = "warn"
         what = word(
             "anomaly",
-            measure=spelled(body["measure"]),
-            value=formats.figure(body["value"]),
+            measure=measure_name(body["measure"]),
+            value=measure_value(body["measure"], body["value"]),
             score=formats.number(body["score"], 1),
         )
     elif kind == "stage":

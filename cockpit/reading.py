@@ -45,7 +45,9 @@ def code_text(code: str, args: Mapping[str, Any] | None = None) -> str:
 
 
 def _in_words(name: str, value: Any) -> Any:
-    """Codes among the arguments of another code are put in words too."""
+    """Codes and states among the arguments of another code are put in words too."""
+    if name in {"state", "previous"} and value in STATE_TONES:
+        return word(str(value)).lower()
     if name not in {"reason", "reasons"} or not isinstance(value, str):
         return value
     codes = [code.strip() for code in value.split(",")]

@@ -23,6 +23,7 @@ from starlette.staticfiles import StaticFiles
 
 from cockpit import late_updates, theme
 from cockpit.context import configure
+from cockpit.entry import page_routes
 from cockpit.library import chart_library
 from contracts.errors import EmberlineError
 from contracts.settings import Settings, load_settings
@@ -31,8 +32,13 @@ LOOPBACK = "127.0.0.1"
 HERE = Path(__file__).resolve().parent
 ASSETS = HERE / "assets"
 FIRST_VISIT = (  # what the pages import: loaded before the server is ready, so that the first visitor does not wait for it
-    "plotly.graph_objects",
+    "PIL.Image",  # Streamlit's own, imported by it with the first widget
+    "pandas",
+    "pyarrow.compute",
+    "sqlalchemy.dialects.sqlite",
+    "cockpit.asking",
     "cockpit.attention",
+    "cockpit.counters",
     "cockpit.discovery_feeds",
     "cockpit.emergency",
     "cockpit.heat_map",
@@ -42,7 +48,9 @@ FIRST_VISIT = (  # what the pages import: loaded before the server is ready, so 
     "cockpit.pool_life",
     "cockpit.ranking",
     "cockpit.strip",
+    "cockpit.why_queries",
 )
+PAGES = ("discovery", "coin", "book", "why", "control")  # beside the first one, which is the root
 
 
 def options(settings: Settings) -> dict[str, Any]:
@@ -90,6 +98,7 @@ def serve(settings: Settings, ready: Callable[[], None] | None = None) -> None:
     routes = [
         Route("/assets/lightweight-charts.js", chart_script),
         Mount("/assets", StaticFiles(directory=ASSETS)),
+        *page_routes(PAGES),
     ]
     app = st.App(HERE / "app.py", routes=routes, lifespan=started)
     # The server takes both signals while it runs, ends in order, and then sends the signal again: that one means nothing.

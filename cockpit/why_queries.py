@@ -72,10 +72,9 @@ def indicators(url: str, market: str, symbol: str, interval: str, limit: int) ->
 def indicator_bars(url: str, market: str, symbol: str, interval: str) -> int:
     """How many bars of one coin have indicators: more than one at a time when the past of its chart was told."""
     table = model.indicators
-    question = select(func.count().label("count")).select_from(table)
-    return int(
-        ask(url, question.where(table.c.market == market, table.c.symbol == symbol, table.c.interval == interval))[0]["count"]
-    )
+    of_chart = (table.c.market == market) & (table.c.symbol == symbol) & (table.c.interval == interval)
+    (row,) = ask(url, select(func.count().label("count")).select_from(table).where(of_chart))
+    return int(row["count"])
 
 
 def parse_at(text: str, zone: str, newest: int) -> int | None:

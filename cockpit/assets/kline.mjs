@@ -208,8 +208,10 @@ class Kline {
     }));
   }
 
-  study(data) { // indicators: over the candles, or in panes of their own below
+  study(data) { // indicators: over the candles, or in panes of their own below; none where there is no candle
     if (!data) return;
+    const first = this.bars.size ? this.bars.keys().next().value : Infinity;
+    data = { ...data, rows: data.rows.filter((row) => row[0] + this.shift >= first) };
     if (data.whole) {
       const wanted = [
         ...data.overlays.flatMap((group) => group.columns.map((column) => ({ column, name: group.name, pane: 0 }))),

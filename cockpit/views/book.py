@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import plotly.graph_objects as go
+from typing import Any
+
 import streamlit as st
 
 from cockpit import asking, card, formats, ledger, panel, queries, session, why_queries
-from cockpit.live import live
-from cockpit.queries import ReadModelMissing, Row
+from cockpit.live import every, live
+from cockpit.queries import NANOS, Row
 from cockpit.reading import tone_of
 from cockpit.strings import word
 
 POINTS = 600
+CALM_S = 15.0
 CURVE_PX = 240
 ORDERS_PX = 420
 CLOSED_PX = 420
@@ -62,40 +64,19 @@ def account() -> None:
     )
 
 
-@st.fragment(run_every=15.0)
+@every(CALM_S)
 def curve() -> None:
-    """Equity over time: drawn anew every 15 seconds, because the picture does not change in place."""
-    try:
-        rows = queries.equity_curve(session.url(), session.market(), POINTS)
-    except ReadModelMissing:
-        return
+    """Equity over time, drawn in place."""
+    rows = queries.equity_curve(session.url(), session.market(), POINTS)
     panel.draw("curve_heading", [panel.heading(word("pnl_curve"))])
-    if len(rows) < 2:
-        panel.draw("no_curve", [panel.notice(word("no_curve"))])
-        return
-    st.plotly_chart(figure(rows, session.zone()), key="curve", config={"displayModeBar": False}, theme="streamlit")
+    panel.mount("curve", "curve", points(rows, session.zone()))
 
 
-def figure(rows: list[Row], zone: str) -> go.Figure:
-    """The equity curve, times in `zone`."""
-    shifted = [row["ts_event"] // 1_000_000 + formats.zone_offset_s(row["ts_event"], zone) * 1000 for row in rows]
-    line = go.Scatter(
-        x=[f"{formats.utc(ms * 1_000_000)[:-4]}" for ms in shifted],
-        y=[row["equity"] for row in rows],
-        mode="lines",
-        line={"width": 1.8, "color": "#f26b38"},
-        hovertemplate="%{y:,.2f}<extra></extra>",
-    )
-    figure = go.Figure(line)
-    figure.update_layout(
-        height=CURVE_PX,
-        margin={"l": 0, "r": 8, "t": 8, "b": 0},
-        showlegend=False,
-        hovermode="x unified",
-        yaxis={"side": "right", "tickformat": ",.0f", "nticks": 5, "automargin": True},
-        xaxis={"nticks": 8, "showgrid": False},
-    )
-    return figure
+def points(rows: list[Row], zone: str) -> dict[str, Any]:
+    """What the curve gets: [seconds, equity] in the shown zone, one point a second at most."""
+    shift = formats.zone_offset_s(rows[-1]["ts_event"], zone) if rows else 0
+    found = {row["ts_event"] // NANOS + shift: row["equity"] for row in rows}
+    return {"points": [list(point) for point in found.items()], "height": CURVE_PX, "empty": word("no_curve")}
 
 
 @live
@@ -112,7 +93,7 @@ def orders() -> None:
         events = queries.order_events(url, chosen) if chosen else []
         closed = queries.closed_positions(url, market, 50)
         held = st.session_state.get("position_chosen")
-        picked = chosen or held
+        picked = chosen or held or next((row["position_id"] for row in queries.open_positions(url, market)), None)
         decision = why_queries.decision_of(url, picked) if picked else None
         blocks = []
         if not held or chosen:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from cockpit import access, commands, emergency, formats, ledger, panel, queries, session
 from cockpit.context import settings
+from cockpit.counters import counter_name
 from cockpit.live import live
 from cockpit.login import login_form
 from cockpit.queries import ReadModelMissing
@@ -112,7 +113,7 @@ def health() -> None:
             ),
         ]
         counters = [
-            panel.item(name.replace("_", " ").replace(".", " "), formats.compact(float(value)), tip=f"{value:,}")
+            panel.item(counter_name(name), formats.compact(float(value)), tip=f"{counter_name(name)}: {value:,}")
             for name, value in sorted(body["counters"].items())
         ]
         blocks.append(panel.stats(items))

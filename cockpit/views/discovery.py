@@ -26,7 +26,7 @@ ROWS: Final = 20
 LINE_S: Final = 900
 CALM_S: Final = 10.0  # the map and what stands below it change slowly and are read slowly
 CALM_NS: Final = int(CALM_S) * NANOS
-ANOMALIES_PX: Final = 428
+ANOMALIES_PX: Final = 300
 FEED_PX: Final = 300
 
 
@@ -45,7 +45,7 @@ def market_map() -> None:
 
 @live
 def why() -> None:
-    """The ranking with what each heat is made of; the chosen coin and the anomalies beside it."""
+    """The ranking with what each heat is made of, the anomalies below it; the chosen coin beside them."""
     url, market, zone = session.url(), session.market(), session.zone()
     chosen = session.coin()
     left, right = st.columns([0.64, 0.36], gap="small")
@@ -53,9 +53,17 @@ def why() -> None:
         table = discovery_feeds.why_table(
             queries.ranking(url, market, ROWS), queries.heat_lines(url, market, LINE_S), chosen, zone
         )
+        anomalies = queries.happenings(url, market, 40, ("anomaly",))
+        feed = discovery_feeds.anomalies_feed(anomalies, zone, ANOMALIES_PX)
         panel.draw(
             "why",
-            [panel.heading(word("ranking")), discovery_feeds.score_legend(), table],
+            [
+                panel.heading(word("ranking")),
+                discovery_feeds.score_legend(),
+                table,
+                panel.heading(word("anomalies")),
+                feed,
+            ],
             on_pick=session.choose_coin,
             on_open=session.open_coin,
         )
@@ -73,9 +81,7 @@ def why() -> None:
                 discovery_feeds.why_card(chosen, row, weights, zone),
                 card.decision_card(chosen, signals[0] if signals else None, decisions[0] if decisions else None, zone),
             ]
-        anomalies = queries.happenings(url, market, 40, ("anomaly",))
-        feed = discovery_feeds.anomalies_feed(anomalies, zone, ANOMALIES_PX)
-        panel.draw("why_aside", [*blocks, panel.heading(word("anomalies")), feed], on_open=asking.ask)
+        panel.draw("why_aside", blocks, on_open=asking.ask)
         asking.go()
 
 

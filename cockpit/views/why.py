@@ -60,7 +60,14 @@ def answer() -> None:
                 "why_told", [panel.notice(word("why_unknown", question=question or "–"), word("why_unknown_text"))]
             )
         else:
-            panel.draw("why_told", story(told, zone))
+            packet = queries.decision(url, told.decision.id) if told.decision is not None else None
+            blocks = story(told, zone)
+            if packet is not None:
+                blocks += [
+                    panel.heading(word("decision")),
+                    card.decision_card(told.symbol, None, packet, zone) | {"ask": None},
+                ]
+            panel.draw("why_told", blocks)
     with right:
         decided = queries.decisions(url, market, LISTED)
         chosen = told.decision.id if told is not None and told.decision is not None else None

@@ -4,10 +4,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from cockpit import queries, serve
+from cockpit.counters import counter_name
 from contracts import read_model as model
 from contracts.reasons import Reason
 from contracts.settings import Settings
-from tests.cockpit.seeding import SYMBOLS, Seeding
+from tests.cockpit.seeding import MARKET, SYMBOLS, Seeding
 
 PAGES = {
     "market": "What is hot?",
@@ -157,3 +158,28 @@ def test_the_page_stays_with_its_coin_when_the_ranking_moves(settings: Settings,
     table = of_kind(app, "table")[0]
     assert table["rows"][0]["key"] == other
     assert of_kind(app, "card")[0]["title"] == before
+
+
+def test_the_book_draws_equity_with_one_point_a_second_at_most(settings: Settings, seeding: Seeding):
+    rows = queries.equity_curve(settings.read_model.url, MARKET, 600)
+    app = opened("book")
+    assert not app.exception
+    sent = [json.loads(part.proto.json) for part in app.get("bidi_component")]
+    (drawn,) = [data for data in sent if "points" in data]
+    times = [at for at, _ in drawn["points"]]
+    assert times == sorted(set(times))
+    assert drawn["points"][-1][1] == rows[-1]["equity"]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("rows.trade", "Trades read"),
+        ("recent.latency_ms", "Latency, ms, last 5 min"),
+        ("denied.COOLDOWN", "Denied: Cooling down"),
+        ("denied_symbol.BTCUSDT", "Denied: BTCUSDT"),
+        ("something.new", "something new"),
+    ],
+)
+def test_counters_are_told_in_words(name: str, shown: str):
+    assert counter_name(name).startswith(shown)

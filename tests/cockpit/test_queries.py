@@ -64,6 +64,11 @@ def test_bars_come_oldest_first_and_end_with_the_forming_one(url: str):
         assert all(bar["closed"] for bar in bars[:-1])
 
 
+def test_every_ranked_coin_and_every_coin_with_bars_can_be_looked_at(url: str, seeding: Seeding):
+    assert queries.symbols(url, MARKET) == sorted(SYMBOLS)
+    assert queries.symbols(url, "no.market") == []
+
+
 def test_fills_are_given_from_a_sequence_on(url: str, seeding: Seeding):
     before = queries.fills(url, MARKET, HELD, 500)
     seeding.fill_now(HELD)

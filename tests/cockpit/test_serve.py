@@ -1,3 +1,4 @@
+import re
 import signal
 import subprocess
 import sys
@@ -24,6 +25,10 @@ def test_the_server_is_on_loopback_and_serves_our_assets_and_the_library(served:
     assert body == library.chart_library().read_bytes()
     for asset in ("panel.mjs", "kline.mjs"):
         assert "javascript" in fetch(f"{served.url}/assets/{asset}")[1]["content-type"]
+    for page in serve.PAGES:  # below the root the page is told where the server is, or it asks in the wrong place first
+        status, headers, body = fetch(f"{served.url}/{page}")
+        assert (status, headers["content-type"].split(";")[0]) == (200, "text/html")
+        assert body.index(b"BACKEND_BASE_URL") < body.index(b"<script type=")
     with pytest.raises(urllib.error.HTTPError):
         fetch(f"{served.url}/assets/../serve.py")
     listening = subprocess.run(
@@ -32,6 +37,11 @@ def test_the_server_is_on_loopback_and_serves_our_assets_and_the_library(served:
     if listening:
         assert f"127.0.0.1:{served.port}" in listening
         assert f"0.0.0.0:{served.port}" not in listening
+
+
+def test_every_page_with_an_address_of_its_own_is_served():
+    named = re.findall(r'url_path="(\w+)"', (ROOT / "cockpit" / "app.py").read_text())
+    assert named == ["market", *serve.PAGES]
 
 
 def test_sigterm_ends_it_in_order(served: Served):
