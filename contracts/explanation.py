@@ -100,7 +100,7 @@ def _plan_lines(packet: DecisionPacket, say: Say) -> list[str]:
 
     targets = [level(price) for price in (packet.take_profit_1, packet.take_profit_2) if price is not None]
     ratio = show(packet.reward_risk, "") if packet.reward_risk is not None else "-"
-    odds = {name: f"{share:.0%}" for name, share in packet.start_probabilities.items()}
+    odds = {name: f"{share:.0%}".replace("%", " %") for name, share in packet.start_probabilities.items()}
     cost = packet.cost
     return [
         say(
@@ -173,7 +173,7 @@ def _sent_line(attempt: OrderAttempt, say: Say, language: Language) -> str:
     if attempt.verdict == "denied":
         verdict = say("denied", reason=describe(Reason(attempt.deny_reason, dict(attempt.context)), language))
     return say(
-        "sent",
+        "sent" if attempt.quantity else "unsized",
         at=moment(attempt.ts_event),
         side=say(attempt.side),
         quantity=attempt.quantity,

@@ -54,6 +54,7 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
         "{at} {side} {quantity} for {notional} ({type}, {purpose}): {verdict}",
         "{at} {side} {quantity}, 金额 {notional} ({type}, {purpose}): {verdict}",
     ),
+    "unsized": ("{at} {side} ({type}, {purpose}): {verdict}", "{at} {side} ({type}, {purpose}): {verdict}"),
     "buy": ("buy", "买入"),
     "sell": ("sell", "卖出"),
     "market": ("market order", "市价单"),

@@ -68,8 +68,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "MODEL_UNHEALTHY": ("A model is asked for and none is in force", "要求使用模型, 但没有可用模型"),
     "NOT_TRADING": ("The venue does not trade this coin now[ ({status})]", "交易所目前不交易该币[ ({status})]"),
     "ILLIQUID": (
-        "Too little is traded in 24 hours, or another filter stopped the coin[ ({filter})]",
-        "24 小时成交额不足, 或被其他过滤器拦下[ ({filter})]",
+        "A filter of discovery, such as too little volume in 24 hours, holds the coin back[: {filter}]",
+        "被发现环节的过滤器 (如 24 小时成交额不足) 拦下[: {filter}]",
     ),
     "POSITION_EXISTS": ("There is a position in this coin already", "该币已有持仓"),
     "COOLDOWN": ("Cooling down after the last decision or exit[: {left_ms:ms} left]", "上次决策或平仓后的冷却期[: 还剩 {left_ms:ms}]"),
@@ -161,6 +161,13 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
 }  # fmt: skip
 """code -> (English, Chinese)."""
 
+UNKNOWN: Final[dict[str, tuple[str, str]]] = {
+    "change_5m": ("The change within five minutes is not known yet", "五分钟涨跌尚未知"),
+    "change_1m": ("The change since the minute before last is not known yet", "较前一分钟的涨跌尚未知"),
+    "edge_bps": ("The expected move is not known yet", "预期波动尚未知"),
+}
+"""What a coin waits for where a reason names an argument as `unknown`."""
+
 _PART: Final = re.compile(r"\[([^\[\]]*)\]")
 _NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?")
 _ARGUMENT: Final = re.compile(r"\{(\w+)(?::(\w+))?\}")
@@ -173,6 +180,8 @@ def describe(reason: Reason, language: Language = "en") -> str:
     'Heat 41 is below the 60 asked for'
     >>> describe(Reason("OVEREXTENDED", {"change_5m": 0.1337, "needed": 0.12}), "zh")
     '涨幅已过大: 五分钟 +13.37 %, 上限 +12.00 %'
+    >>> describe(Reason("OVEREXTENDED", {"needed": 0.12, "unknown": "change_5m"}))
+    'The change within five minutes is not known yet'
     >>> describe(Reason("COOLDOWN"))
     'Cooling down after the last decision or exit'
     """
@@ -180,7 +189,10 @@ def describe(reason: Reason, language: Language = "en") -> str:
         listed = ", ".join(f"{name} {show(value, '')}" for name, value in reason.args.items())
         words = reason.code.replace("_", " ").capitalize()
         return f"{words} ({listed})" if listed else words
-    text = TEXTS[reason.code][0 if language == "en" else 1]
+    spoken = 0 if language == "en" else 1
+    if reason.args.get("unknown") in UNKNOWN:
+        return UNKNOWN[str(reason.args["unknown"])][spoken]
+    text = TEXTS[reason.code][spoken]
     text = _PART.sub(lambda part: part[1] if _complete(part[1], reason.args) else "", text)
     return _ARGUMENT.sub(lambda found: show(reason.args.get(found[1], "?"), found[2] or ""), text)
 

@@ -194,8 +194,13 @@ _LIMITS: Final[dict[Gate, Threshold]] = {
 }
 
 
+_JUDGED: Final = frozenset({Gate.EXTENSION, Gate.EDGE, Gate.SETUP})
+"""Gates that fail on a number nobody knows yet."""
+
+
 def why_not(gate: Gate, columns: list[float], limits: list[float], consensus: float, guards: GuardSettings) -> Reason:
-    """The reason code of a gate that failed, with the numbers it compared (rounded; unknown ones left out).
+    """The reason code of a gate that failed, with the numbers it compared (rounded; unknown ones left out, and named in `unknown`
+    where a coin waits for them).
 
     columns and limits are those of one candidate at one second, in the order of `Column` and `Threshold`.
     """
@@ -204,6 +209,8 @@ def why_not(gate: Gate, columns: list[float], limits: list[float], consensus: fl
         value = columns[column]
         if isfinite(value):
             args[name] = significant(value)
+        elif gate in _JUDGED:
+            args["unknown"] = name
     if gate in _LIMITS:
         args["needed"] = significant(limits[_LIMITS[gate]])
     if gate is Gate.CONSENSUS:

@@ -176,6 +176,13 @@ def test_a_bad_state_opens_nothing_and_is_named_on_the_fact_and_in_words(how: Be
         assert how.code not in said
 
 
+def test_numbers_that_are_not_known_yet_are_said_to_be_unknown() -> None:
+    young = market_log(70, dirty=False, pump=None, history_minutes=2)
+    codes = {r.code: r for s in judged(young, DeskSettings())[1] for r in s.reasons if "unknown" in r.args}
+    assert set(codes) == {"OVEREXTENDED", "EDGE_BELOW_COST", "NO_SETUP"}
+    assert all(describe(reason).endswith("is not known yet") for reason in codes.values())
+
+
 def test_every_gate_has_a_code_with_words_in_both_languages() -> None:
     assert set(REASONS.values()) <= set(WaitReason)
     assert all(all(TEXTS[code]) for code in REASONS.values())
