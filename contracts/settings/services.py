@@ -64,6 +64,14 @@ class FeedFieldSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     sentiment: str = ""  # -1..1
 
 
+class FeedJoinSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A second list of the same answer, such as its authors: each item gets the entry it refers to under the name `joined`."""
+
+    items: str  # dotted path of the second list
+    by: str  # path in an item of what it refers to
+    key: str = "id"  # path in an entry of what it is referred to by
+
+
 class MentionFeedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One JSON feed, polled."""
 
@@ -72,6 +80,7 @@ class MentionFeedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     kind: Literal["post", "transfer"] = "post"
     items: str = ""  # dotted path of the list of items; empty: the answer is the list
     fields: FeedFieldSettings = FeedFieldSettings()
+    join: FeedJoinSettings | None = None
     interval_s: float = 15.0
     token_env: str = ""  # environment variable whose value is sent as bearer token
 

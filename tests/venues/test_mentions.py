@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from contracts.errors import SettingsError
 from contracts.events import Mention, decode_event, encode_event
-from contracts.settings.services import FeedFieldSettings, MentionFeedSettings, MentionSettings
+from contracts.settings.services import FeedFieldSettings, FeedJoinSettings, MentionFeedSettings, MentionSettings
 from infra.broker import LocalBroker
 from tests.venues.log_reader import of, read_log
 from tests.venues.test_ingest_simulated import exchange, made, running, until
@@ -185,6 +185,31 @@ def test_any_json_feed_is_read_by_its_paths() -> None:
     assert mention.ts_event == NOW - 20 * 10**9
 
 
+def test_authors_that_stand_in_a_list_of_their_own_are_joined() -> None:
+    feed = msgspec.convert(
+        {
+            "name": "x",
+            "url": "https://api.x.com/2/tweets/search/recent",
+            "items": "data",
+            "join": {"items": "includes.users", "by": "author_id"},
+            "fields": {
+                "author": "joined.username",
+                "followers": "joined.public_metrics.followers_count",
+                "time": "created_at",
+            },
+        },
+        MentionFeedSettings,
+    )
+    tweet = {"text": "$SOL", "created_at": "2023-11-14T22:13:00.000Z"}
+    answer = {
+        "data": [{"id": "1", "author_id": "7", **tweet}, {"id": "2", "author_id": "8", **tweet}, {"id": "3", **tweet}],
+        "includes": {"users": [{"id": "7", "username": "anna", "public_metrics": {"followers_count": 20_000}}, 5]},
+    }
+    heard = Heard()
+    assert PollingFeed(feed, (), lambda *_: None).read(json.dumps(answer).encode(), heard.door.take) == ""
+    assert [(m.author, m.followers) for m in heard.told] == [("anna", 20_000), ("", 0), ("", 0)]
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["id", "text", "user", "tags"]), inner),
@@ -194,8 +219,11 @@ JSON = st.recursive(
 
 @given(st.lists(JSON, max_size=4) | JSON)
 def test_no_shape_of_a_feed_raises(posts: Any) -> None:
-    feed = PollingFeed(FEED, (), lambda *_: None)
-    feed.read(msgspec.json.encode({"data": {"posts": posts}}), Heard().door.take)
+    join = FeedJoinSettings(items="data.posts", by="user", key="tags")
+    for settings in (FEED, msgspec.structs.replace(FEED, join=join)):
+        PollingFeed(settings, (), lambda *_: None).read(
+            msgspec.json.encode({"data": {"posts": posts}}), Heard().door.take
+        )
 
 
 async def test_polling_climbs_the_ladder_and_puts_strange_answers_on_record() -> None:

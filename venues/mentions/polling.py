@@ -86,19 +86,37 @@ class PollingFeed:
     def read(self, payload: bytes, take: Callable[[Item], bool]) -> str:
         """Hand on the items of one answer; says what was unreadable, or nothing."""
         try:
-            items = at_path(msgspec.json.decode(payload), self._settings.items)
+            whole = msgspec.json.decode(payload)
+            items = at_path(whole, self._settings.items)
         except (ValueError, RecursionError) as e:
             return f"no JSON: {str(e)[:160]}"
         if not isinstance(items, list):
             return f"expected a list of items at `{self._settings.items}`"
         bad = 0
+        referred = self._referred(whole)
         for raw in items:
-            item = self._item(raw)
+            item = self._item(self._joined(raw, referred))
             if item is None:
                 bad += 1
             else:
                 take(item)
         return f"{bad} of {len(items)} items without id or text" if bad else ""
+
+    def _referred(self, whole: Any) -> dict[Any, Any]:
+        """Entries of the second list by what they are referred to by."""
+        join = self._settings.join
+        entries = at_path(whole, join.items) if join is not None else None
+        if join is None or not isinstance(entries, list):
+            return {}
+        keys = [at_path(entry, join.key) for entry in entries]
+        return {key: entry for key, entry in zip(keys, entries, strict=True) if isinstance(key, str | int)}
+
+    def _joined(self, raw: Any, referred: dict[Any, Any]) -> Any:
+        join = self._settings.join
+        if join is None or not isinstance(raw, dict):
+            return raw
+        key = at_path(raw, join.by)
+        return {**raw, "joined": referred.get(key) if isinstance(key, str | int) else None}
 
     def _item(self, raw: Any) -> Item | None:
         fields = self._settings.fields
