@@ -12,6 +12,7 @@ from contracts.events import WatchSymbol
 from contracts.settings import DeskSettings
 from operators import framing
 from operators.chart_indicators import Carried, ChartIndicators, Recent, history_fact, plain
+from operators.forming import CLOSE, HIGH, LOW, NO_WINDOW, OPEN, QUOTE, SHOWN, VOLUME, form
 from operators.frame import FORMING, INTERVALS
 from operators.slices import F8, I8, SECOND, FrameBlock, HistoryBars, IndicatorBlock, Kind, Slice
 from operators.state import State, capacity, grow
@@ -213,47 +214,33 @@ class Focus:
         """
         if not len(focus) or until <= first:
             return [None] * (until - first)
-        close = frames.close[first:until, focus]
-        unknown = np.isnan(close)
+        unknown = np.isnan(frames.close[first:until, focus])
         if unknown.any():  # asked for, but never priced so far
             if until > first + 1:
                 each = [self._bars(piece, frames, f, f + 1, focus, seconds, window) for f in range(first, until)]
                 return [bars for one in each for bars in one]
             return self._bars(piece, frames, first, until, focus[~unknown[0]], seconds, window)
-        part = (slice(first, until), focus)
-        open_, high, low = frames.minute_open[part], frames.minute_high[part], frames.minute_low[part]
-        volume, quote, trades = frames.minute_volume[part], frames.minute_quote_volume[part], frames.minute_trades[part]
-        quiet = np.isnan(open_)
-        open_, high, low = np.where(quiet, close, open_), np.where(quiet, close, high), np.where(quiet, close, low)
-        if window is not None:
-            before = window[:, focus]
-            begun = before[framing.B_CLOSE] > 0.0
-            traded = before[framing.B_UPDATES] > 0.0
-            use = begun & (traded | quiet)
-            open_ = np.where(use, before[framing.B_OPEN], open_)
-            high = np.where(use, np.maximum(before[framing.B_HIGH], high), high)
-            low = np.where(use, np.minimum(before[framing.B_LOW], low), low)
-            volume = volume + before[framing.B_VOLUME]
-            quote = quote + before[framing.B_QUOTE]
-            trades = trades + before[framing.B_TRADES]
+        values = np.empty((until - first, SHOWN, len(focus)))
+        counts: I8 = np.empty((until - first, len(focus)), dtype=np.int64)
+        form(
+            first, until, focus, frames.minute_open, frames.minute_high, frames.minute_low, frames.close, frames.minute_volume,
+            frames.minute_quote_volume, frames.minute_trades, window if window is not None else NO_WINDOW, window is not None,
+            values, counts,
+        )  # fmt: skip
         name = INTERVALS[seconds]
         symbols = [piece.symbols[number] for number in focus.tolist()]
-        columns = zip(
-            frames.ts_open[first:until].tolist(), frames.offset[first:until].tolist(), open_.tolist(), high.tolist(), low.tolist(),
-            close.tolist(), np.round(volume, 8).tolist(), np.round(quote, 6).tolist(), trades.astype(np.int64).tolist(),
-            strict=True,
-        )  # fmt: skip
+        opened, offsets = frames.ts_open[first:until].tolist(), frames.offset[first:until].tolist()
         bars: list[facts.Bars | None] = []
-        for begun_at, offset, *values in columns:
-            end = begun_at + SECOND
+        for ts_open, offset, columns, trades in zip(opened, offsets, values.tolist(), counts.tolist(), strict=True):
+            end = ts_open + SECOND
             key = f"{piece.market}-forming-{name}-{end}"
             bars.append(
                 facts.Bars(
                     id=key, trace_id=key, market=piece.market, partition=piece.partition, offset=offset, ts_event=end,
                     settings_hash=piece.settings_hash, model_hash=piece.model_hash, interval=name,  # type: ignore[arg-type]
-                    ts_open=begun_at // (seconds * SECOND) * (seconds * SECOND), closed=False, symbols=symbols,
-                    open=values[0], high=values[1], low=values[2], close=values[3], volume=values[4],
-                    quote_volume=values[5], trades=values[6],
+                    ts_open=ts_open // (seconds * SECOND) * (seconds * SECOND), closed=False, symbols=symbols,
+                    open=columns[OPEN], high=columns[HIGH], low=columns[LOW], close=columns[CLOSE], volume=columns[VOLUME],
+                    quote_volume=columns[QUOTE], trades=trades,
                 )
             )  # fmt: skip
         return bars

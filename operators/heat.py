@@ -13,7 +13,7 @@ from contracts.reasons import Reason
 from contracts.settings import DeskSettings
 from operators import heat_walk as walking
 from operators.candidates import FILTER_NAMES, STAGE_NAMES, Filter, Trigger
-from operators.slices import F4, F8, I4, I8, SECOND, U1, HeatBlock, Kind, Slice
+from operators.slices import B1, F4, F8, I4, I8, SECOND, U1, HeatBlock, Kind, Slice
 from operators.social import MINUTE_S, SILENCE, Figures, Social, Talk
 from operators.state import State, capacity, grow
 from operators.universe import base_of, is_excluded
@@ -182,6 +182,8 @@ class Heat:
         )  # fmt: skip
         at = (np.arange(len(top))[:, None], np.maximum(top, 0))
         columns, ids, passed = block.tolist(), top.tolist(), heat.passed[at].tolist()
+        unknown: B1 = np.asarray(np.isnan(block).any(axis=2))
+        holes = unknown.tolist()
         stages, failed, since = pool.stage[at].tolist(), pool.failed[at].tolist(), pool.since[at].tolist()
         ages = np.minimum(frames.age_ms[at], 9e15).astype(np.int64).tolist()
         rows, offsets, opened = frames.row.tolist(), frames.offset.tolist(), frames.ts_open.tolist()
@@ -190,9 +192,12 @@ class Heat:
             end = opened[f] + SECOND
             if n:
                 numbers = ids[f][:n]
+                shows: list[Any] = [
+                    _known(column[:n]) if hole else column[:n] for column, hole in zip(columns[f], holes[f], strict=True)
+                ]
                 (
                     volume, momentum, volatility, liquidity, social, novelty, total, score, price, minute, five, day, traded, spread,
-                ) = columns[f] if n == top.shape[1] else [column[:n] for column in columns[f]]  # fmt: skip
+                ) = shows  # fmt: skip
                 key = f"{piece.market}-candidates-{end // SECOND}"
                 names, said = groups[f] if groups is not None else None, talked[f]
                 group = [names[s] for s in numbers] if names is not None else [""] * n
@@ -207,8 +212,8 @@ class Heat:
                         heat=total, volume_score=volume, momentum_score=momentum, volatility_score=volatility,
                         liquidity_score=liquidity, social_score=social, novelty_score=novelty, score=score,
                         stage=[STAGE_NAMES[k] for k in stages[f][:n]], passed=passed[f][:n],
-                        failed=[FILTER_NAMES[k] for k in failed[f][:n]], price=price, change_1m=_known(minute),
-                        change_5m=_known(five), change_24h=_known(day), quote_volume_24h=traded, spread_bps=_known(spread),
+                        failed=[FILTER_NAMES[k] for k in failed[f][:n]], price=price, change_1m=minute, change_5m=five,
+                        change_24h=day, quote_volume_24h=traded, spread_bps=spread,
                         age_ms=ages[f][:n], stage_since=since[f][:n], group=group, universe=universe[f], weights=weights[f],
                         sector=sector, held_back=held_back(passed[f][:n], group, sector),
                         mentions=[figures.mentions for figures in said] if said is not None else [],
