@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from flows.discovery_measure.recorded_facts import is_facts_folder, program_from
 from flows.discovery_measure.replayed import facts_of_log
 from flows.discovery_measure.report import PROGRAM, SCORE_TIER, RankingFigures, Report, judged_range, make_report
 from flows.wiring.steps import Batch
+
+PRINTED_WIDTH = 130  # where the output is no terminal
 
 
 def evaluate_discovery(
@@ -42,7 +45,7 @@ def evaluate_discovery(
         program = run_program(panel, settings or DeskSettings())
     else:
         raise ValueError(f"{source}: no such file or folder; expected candles (Parquet) or a folder of facts")
-    return make_report(panel, program, judged_range(panel, begin_ms, end_ms))
+    return make_report(panel, program, judged_range(panel, begin_ms, end_ms, program))
 
 
 def evaluate_discovery_log(
@@ -50,7 +53,7 @@ def evaluate_discovery_log(
 ) -> Report:
     """Judge discovery over a log (archive, Kafka, or one derived from candles), second by second as live; else as above."""
     panel, program = program_from_facts(facts_of_log(settings, market, batches))
-    return make_report(panel, program, judged_range(panel, begin_ms, end_ms))
+    return make_report(panel, program, judged_range(panel, begin_ms, end_ms, program))
 
 
 def to_json(report: Report) -> bytes:
@@ -70,7 +73,7 @@ def _rounded(value: object) -> object:
 
 def print_report(report: Report, console: Console | None = None) -> None:
     """Print the report as tables."""
-    console = console or Console()
+    console = console or Console(width=None if sys.stdout.isatty() else PRINTED_WIDTH)
     console.print(
         f"[bold]{report.range[0]} to {report.range[1]} UTC[/bold], {report.days:.2f} days, {report.symbols} coins"
         + (f" (left out: {', '.join(report.excluded)})" if report.excluded else "")
@@ -91,12 +94,16 @@ def print_report(report: Report, console: Console | None = None) -> None:
         "ranking", "score", "90 %", "at 5", "at 10", "at 20", "recall at 10", "half ahead", "lead min", "false a day",
         "precision", title=f"capture, tier {SCORE_TIER}",
     )  # fmt: skip
+    table.columns[0].no_wrap = True
     for name, ranking in {PROGRAM: report.program, **report.baselines}.items():
         table.add_row(*_row(name, ranking), style="bold" if name == PROGRAM else "")
     console.print(table)
-    best = report.best_baseline.replace("_", " ")
-    low, high = report.gain_ci90 or (float("nan"), float("nan"))
-    console.print(f"gain over {best}: {report.gain:+.3f} (90 % {low:+.3f} to {high:+.3f})")
+    if report.gain_ci90 is None:
+        console.print("no scored episode in this range: nothing to compare")
+    else:
+        best = report.best_baseline.replace("_", " ")
+        low, high = report.gain_ci90
+        console.print(f"gain over {best}: {report.gain:+.3f} (90 % {low:+.3f} to {high:+.3f})")
     own = Table(
         "",
         "alarms a day",
@@ -123,9 +130,9 @@ def print_report(report: Report, console: Console | None = None) -> None:
 def _row(name: str, ranking: RankingFigures) -> list[str]:
     ten = ranking.budget["10"]
     tier = ten.tiers[SCORE_TIER]
-    low, high = ranking.capture_score_ci90 or (float("nan"), float("nan"))
+    between = "-" if ranking.capture_score_ci90 is None else "{:.2f}-{:.2f}".format(*ranking.capture_score_ci90)
     return [
-        name.replace("_", " "), f"{ranking.capture_score:.3f}", f"{low:.2f}-{high:.2f}",
+        name.replace("_", " "), f"{ranking.capture_score:.3f}", between,
         *(f"{ranking.budget[n].tiers[SCORE_TIER].capture:.3f}" for n in ("5", "10", "20")), f"{tier.recall:.2f}",
         f"{tier.recall_half:.2f}", _figure(tier.lead_min_median, 0), f"{tier.false_alarms_per_day:.1f}",
         _figure(ten.precision_up5, 2),

@@ -69,7 +69,7 @@ def opener(source: str, settings: Settings, begin: str | None, end: str | None) 
         return lambda market: archive_batches(path, market, parse_time(begin), parse_time(end))
     if path.suffix == ".parquet":
         if not path.is_file():
-            raise CommandError(f"replay: {path}: no such file")
+            raise CommandError(f"{path}: no such file")
         return lambda _market: candle_batches(path, t_from=parse_time(begin), t_to=parse_time(end))
     if source == KAFKA or (":" in source and source.rpartition(":")[2].isdigit()):
         address = broker_address(settings, None if source == KAFKA else source)
@@ -83,7 +83,7 @@ def opener(source: str, settings: Settings, begin: str | None, end: str | None) 
             address, settings.markets[market].partition, offset(market, begin), offset(market, end), rows=20_000
         )
     raise CommandError(
-        f"replay: {source}: expected an archive's folder, a .parquet file of candles, `kafka` or HOST:PORT"
+        f"{source}: expected an archive's folder, a .parquet file of candles, `kafka` or HOST:PORT"
     )
 
 

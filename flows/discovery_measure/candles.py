@@ -59,6 +59,8 @@ def panel_from_frame(frame: pl.DataFrame) -> Panel:
     times = kept["ts_ms"].to_numpy()
     if (times % BAR_MS).any():
         raise ValueError("expected one-minute open times in Unix milliseconds, was a time off the minute")
+    if not (times % (5 * BAR_MS)).any() and times.min() != times.max():
+        raise ValueError("expected one-minute candles, was longer ones")
     start = int(times.min())
     bars = int((times.max() - start) // BAR_MS) + 1
     row = ((times - start) // BAR_MS).astype(np.int64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -13,9 +14,17 @@ from contracts.facts import decode_fact
 from contracts.topics import ALERTS, BARS, CANDIDATES
 from flows.discovery_measure.candles import BAR_MS, Panel, panel_from_frame
 from flows.discovery_measure.program import Program
+from operators.slices import HistoryBars
 
 GRACE_MS = 2_000
 """An alarm up to so long after a bar's end counts as that bar's."""
+
+
+class PastBars(NamedTuple):
+    """One-minute history of a coin that the venue told: what lies before the first live bar."""
+
+    symbol: str
+    bars: HistoryBars
 
 
 def is_facts_folder(path: Path) -> bool:
@@ -40,7 +49,11 @@ def read_facts(path: Path) -> Iterator[facts.AnyFact]:
 
 
 def program_from_facts(stream: Iterable[object]) -> tuple[Panel, Program]:
-    """Put facts of one market together. Repeated facts count once. Raises `ValueError` when there is no closed 1 m bar."""
+    """Put facts of one market together, with the history before them. Repeated facts count once, followed bars before told ones.
+
+    Raises `ValueError` when there is no closed 1 m bar.
+    """
+    past: dict[tuple[int, str], tuple[float, float, float, float, float]] = {}
     rows: dict[tuple[int, str], tuple[float, float, float, float, float]] = {}
     scores: dict[int, facts.ScoreBar] = {}
     alarms: dict[str, facts.DiscoveryAlarm] = {}
@@ -50,6 +63,11 @@ def program_from_facts(stream: Iterable[object]) -> tuple[Panel, Program]:
             for n, symbol in enumerate(fact.symbols):
                 key = (fact.ts_open // 1_000_000, symbol)
                 rows[key] = (fact.open[n], fact.high[n], fact.low[n], fact.close[n], fact.volume[n])
+        elif isinstance(fact, PastBars):
+            b = fact.bars
+            columns = (b.open.tolist(), b.high.tolist(), b.low.tolist(), b.close.tolist(), b.volume.tolist())
+            for ts_open, *values in zip(b.ts_open.tolist(), *columns, strict=True):
+                past[ts_open // 1_000_000, fact.symbol] = (values[0], values[1], values[2], values[3], values[4])
         elif isinstance(fact, facts.ScoreBar):
             scores[fact.ts_open // 1_000_000] = fact
         elif isinstance(fact, facts.DiscoveryAlarm):
@@ -57,10 +75,10 @@ def program_from_facts(stream: Iterable[object]) -> tuple[Panel, Program]:
         elif isinstance(fact, facts.Alert) and fact.code == "NEW_LISTING":
             listed.setdefault(fact.symbol, fact.ts_event // 1_000_000)
     if not rows:
-        raise ValueError("expected closed 1 m bars among the facts, was none; replay a longer range")
+        raise ValueError("expected closed 1 m bars, was none; give a longer range")
     panel = panel_from_frame(
         pl.DataFrame(
-            [(symbol, ts_ms, *values) for (ts_ms, symbol), values in rows.items()],
+            [(symbol, ts_ms, *values) for (ts_ms, symbol), values in (past | rows).items()],
             schema=["symbol", "ts_ms", "open", "high", "low", "close", "volume"],
             orient="row",
         )

@@ -8,6 +8,7 @@ from typing import Any
 from contracts.facts import Fact
 from contracts.settings import Settings
 from flows.desk import cutter
+from flows.discovery_measure.recorded_facts import PastBars
 from flows.wiring.steps import Batch
 from operators.anomaly import AnomalyDetector
 from operators.candidates import Candidates
@@ -16,8 +17,8 @@ from operators.freshness import FreshnessGate
 from operators.state import Operator
 
 
-def facts_of_log(settings: Settings, market: str, batches: Iterable[Batch]) -> Iterator[Fact]:
-    """Yield what cut, frame, freshness, anomaly and candidates conclude of the log, in its order."""
+def facts_of_log(settings: Settings, market: str, batches: Iterable[Batch]) -> Iterator[Fact | PastBars]:
+    """Yield what cut, frame, freshness, anomaly and candidates conclude of the log, in its order, and the history it holds."""
     desk = settings.markets[market].desk
     cut = cutter(settings, market)
     cut_state = cut.start()
@@ -27,6 +28,9 @@ def facts_of_log(settings: Settings, market: str, batches: Iterable[Batch]) -> I
         piece = cut.read(cut_state, batch)
         for step, state in zip(steps, states, strict=True):
             step.step(state, piece)
+        for bars in piece.history:
+            if bars.seconds == 60:
+                yield PastBars(piece.symbols[bars.symbol], bars)
         for placed in piece.facts:
             if isinstance(placed.fact, Fact):
                 yield placed.fact

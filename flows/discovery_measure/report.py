@@ -79,15 +79,23 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     baselines: dict[str, RankingFigures]
 
 
-def judged_range(panel: Panel, begin_ms: int | None = None, end_ms: int | None = None) -> tuple[int, int]:
-    """Return bars [begin, end) that open in [begin_ms, end_ms), without the data's first hour, which nobody can judge."""
+def judged_range(
+    panel: Panel, begin_ms: int | None = None, end_ms: int | None = None, program: Program | None = None
+) -> tuple[int, int]:
+    """Return bars [begin, end) that open in [begin_ms, end_ms), without the data's first hour, which nobody can judge.
+
+    With `program`, nor what lies before its first score: a log begins with history that nobody watched.
+    """
     start = int(panel.open_ms[0])
     begin = WARMUP if begin_ms is None else max(WARMUP, (begin_ms - start + BAR_MS - 1) // BAR_MS)
+    if program is not None:
+        scored = ~np.isnan(program.score).all(axis=1)
+        begin = max(begin, int(scored.argmax()) if scored.any() else panel.bars)
     end = panel.bars if end_ms is None else min(panel.bars, (end_ms - start + BAR_MS - 1) // BAR_MS)
     if begin >= end:
         first, last = _open(panel, 0), _open(panel, panel.bars - 1)
         raise ValueError(
-            f"expected more than an hour of candles before the range's end; they go from {first} to {last} UTC"
+            f"expected more than an hour of candles, and scores, before the range's end; candles go from {first} to {last} UTC"
         )
     return begin, end
 

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
+from contracts.events import Heartbeat, Tickers, encode_event
+from contracts.settings.services import ArchiveSettings, BrokerSettings
+from contracts.topics import EVENTS
+from flows.candle_source import candle_batches
+from infra.broker.embedded import EmbeddedBroker
 from infra.cli import run_command
+from operators.slices import Kind
+from sinks.archive import ArchiveWriter
+from sinks.kafka import CheckedProducer
+from tests.builders import START as LOG_START
+from tests.builders import market_log
 
 BAR_MS = 60_000
 START = 1_617_321_600_000  # 2021-04-02
+MARKET = "binance.spot"
 
 
 @pytest.fixture
@@ -58,9 +70,82 @@ def test_candles_sent_second_by_second_give_the_same_episodes(
     assert report["episodes"]["0.20"]["list"][0]["symbol"] == "C03USDT"
 
 
+def messages(candles: Path) -> list[bytes]:
+    """The log that candles stand for, as messages."""
+    log: list[bytes] = []
+    for b in candle_batches(candles):
+        starts = np.flatnonzero(np.diff(b.offset, prepend=-1)).tolist()
+        for first, until in zip(starts, [*starts[1:], len(b.offset)], strict=True):
+            ts = int(b.ts_recv[first])
+            if b.kind[first] == Kind.EVENT:
+                log.append(b.payloads[int(b.v0[first])])
+            elif b.kind[first] == Kind.TICKER:
+                rows = [
+                    (b.names[b.symbol[n]], int(b.ts_event[n]), float(b.v0[n]), float(b.v3[n]), float(b.v0[n]), float(b.v0[n]),
+                     float(b.v2[n]), float(b.v1[n]))
+                    for n in range(first, until)
+                ]  # fmt: skip
+                log.append(encode_event(Tickers(ts_recv=ts, rows=rows)))
+            else:
+                log.append(encode_event(Heartbeat(ts_recv=ts, sequence=int(b.v0[first]))))
+    return log
+
+
+def archived(folder: Path, log: list[bytes]) -> Path:
+    writer = ArchiveWriter(folder, MARKET, ArchiveSettings())
+    writer.start("one")
+    for offset, raw in enumerate(log):
+        writer.add(offset, raw, 7)
+    writer.close()
+    return folder
+
+
+def test_candles_their_archive_and_their_kafka_range_give_the_same_report(
+    candles: Path, tmp_path: Path, embedded_broker: EmbeddedBroker, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    log = messages(candles)
+    producer = CheckedProducer(BrokerSettings(kind="external", address=embedded_broker.address))
+    for raw in log:
+        producer.send(EVENTS.name, MARKET.encode(), raw, 0)
+    producer.close()
+    sources = [[str(candles), "--live"], [str(archived(tmp_path / "archive", log))], [embedded_broker.address]]
+    for ranged in ([], ["--from", "2021-04-02T01:20", "--to", "2021-04-02T02:30"]):
+        told = set()
+        for source in sources:
+            assert run_command(["evaluate", "discovery", *source, *ranged, "--json"]) == 0
+            told.add(capfdbinary.readouterr().out)
+        assert len(told) == 1
+        assert json.loads(told.pop())["episodes"]["0.20"]["list"][0]["symbol"] == "C03USDT"
+
+
+def test_a_live_log_is_judged_from_its_first_score_on_with_its_history_before(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    folder = archived(tmp_path / "archive", market_log(400, symbols=8, dirty=False, history_minutes=120))
+    assert run_command(["evaluate", "discovery", str(folder), "--json"]) == 0
+    report = json.loads(capfdbinary.readouterr().out)
+    begin = datetime.fromisoformat(report["range"][0]).replace(tzinfo=UTC).timestamp()
+    assert 0 <= begin - LOG_START / 1e9 < 120
+    assert report["symbols"] == 8
+
+
+def test_longer_candles_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    row = {"symbol": "AUSDT", "open": 1.0, "high": 1.0, "low": 1.0, "close": 1.0, "volume": 1.0}
+    pl.DataFrame([row | {"ts_ms": START + n * 5 * BAR_MS} for n in range(100)]).write_parquet(tmp_path / "5m.parquet")
+    assert run_command(["evaluate", "discovery", str(tmp_path / "5m.parquet")]) == 1
+    assert "expected one-minute candles" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [["nothing.parquet"], ["nothing"], ["x.parquet", "--market", "nasdaq"], ["x.parquet", "--from", "noon"]],
+    [
+        ["nothing.parquet"],
+        ["nothing"],
+        ["127.0.0.1:9"],
+        ["kafka", "--from", "5"],
+        ["x.parquet", "--market", "nasdaq"],
+        ["x.parquet", "--from", "noon"],
+    ],
 )
 def test_what_cannot_be_evaluated_gives_one_clear_line(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
