@@ -39,7 +39,8 @@ def explain(url: str, market: str, question: str, at: int | None) -> Explanation
     if row is None:
         return None
     signal = msgspec.convert(row["body"], Signal)
-    return _chain(url, signal.decision_id, signal)
+    told = _chain(url, signal.decision_id, signal)
+    return msgspec.structs.replace(told, asked_at=at) if told is not None else None
 
 
 @st.cache_resource(ttl=LIVE_S, show_spinner=False, max_entries=32)

@@ -9,6 +9,10 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
         "{symbol} at {at}, strategy {strategy}{shadow}: {action}",
         "{symbol}, {at}, 策略 {strategy}{shadow}: {action}",
     ),
+    "unjudged": (
+        "At {at} {symbol} was not judged: it was not among the hottest coins, or the log ends before; last judged {before} before:",
+        "{at} 时 {symbol} 未被评估: 不在最热之列, 或日志已结束; 最近一次评估在 {before} 之前:",
+    ),
     "shadow": (" (in shadow)", " (影子)"),
     "long": ("go long", "做多"),
     "short": ("go short", "做空"),

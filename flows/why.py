@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final, TypeAlias
 
+import msgspec
+
 from contracts.errors import CommandError
 from contracts.explanation import Explanation, words
 from contracts.facts import DecisionPacket, Fact, OrderAttempt, OrderResult, Position, Signal, decode_fact
@@ -84,7 +86,7 @@ def explain(messages: Messages, question: str, at: int | None = None) -> Explana
         when = f" up to {moment(at)}" if at is not None else ""
         raise CommandError(f"why: {question}: no such id, and no evaluation of such a symbol{when}")
     newest = max(signals, key=lambda signal: (signal.ts_event, not signal.shadow))
-    return _chain(told, symbol, newest, newest.decision_id)
+    return msgspec.structs.replace(_chain(told, symbol, newest, newest.decision_id), asked_at=at)
 
 
 def _about(messages: Messages, text: str) -> Iterator[Fact]:

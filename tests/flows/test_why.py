@@ -75,6 +75,15 @@ def test_a_symbol_at_a_time_gives_the_evaluation_in_force(messages: Messages) ->
     assert told.decision is None
 
 
+def test_a_time_at_which_the_coin_was_not_judged_is_said_to_be_one(messages: Messages) -> None:
+    last = max(s.ts_event for s in facts_of(messages, Signal) if s.symbol == PUMPED)
+    soon, late = (words(explain(messages, PUMPED, last + seconds * 1_000_000_000)) for seconds in (60, 3720))
+    assert soon[0].startswith(f"{PUMPED} at ")
+    assert f"{PUMPED} was not judged" in late[0]
+    assert "1 h 2 min before" in late[0]
+    assert late[1:] == soon
+
+
 def test_the_words_name_verdict_gates_plan_outcome_and_source(messages: Messages) -> None:
     packet = facts_of(messages, DecisionPacket)[0]
     said = "\n".join(words(explain(messages, packet.id)))
