@@ -37,7 +37,8 @@ class Bars(Fact, frozen=True, kw_only=True, tag="bars"):
     """Bars of one interval that closed at one instant (`closed`), or the forming ones of the symbols in focus, as columns.
 
     Window [ts_open, ts_open + interval). Prices in quote currency; volume in base, quote_volume in quote currency; trades is a count
-    where the feed has trades, else 0. Only symbols with at least one price in the window are listed.
+    where the feed has trades, else 0. A coin that is quiet in a market that is not repeats its last close, with no volume; where the
+    whole feed was silent there is no bar, until the venue's history tells it.
     """
 
     interval: Literal["1s", "1m", "5m", "15m", "1h", "4h", "1d"]

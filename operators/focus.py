@@ -41,7 +41,7 @@ class Focus:
     Every `watch_every_s` the wanted coins are compared with the list; a coin leaves it `watch_keep_s` after it was last wanted,
     so that streams do not flap. A `Watchlist` fact is written when the list changed, held coins
     first, then watched ones, since ingest may take fewer. Forming 1 m bars of coins in
-    focus are written each second, the longer
+    focus are written each second (not while the whole feed is silent), the longer
     ones with every comparison; their indicators (`IndicatorValues`) as bars close. For a coin that a person looks at, the indicators
     of its chart's past are written once (`IndicatorHistory`), and those of its forming bars with the bars.
     """
@@ -66,7 +66,7 @@ class Focus:
         self._charts.widen(state.recent, piece.width)
         ended = self._charts.closed(piece)
         history = iter([*piece.history, None])
-        heard = next(history)
+        told = next(history)
         changes = self._changes(piece)
         partial = dict(piece.partial)
         closed: dict[int, list[IndicatorBlock]] = {}
@@ -74,6 +74,8 @@ class Focus:
             closed.setdefault(block.frame, []).append(block)
         ids = {name: number for number, name in enumerate(piece.symbols[: piece.width])} if len(frames) else {}
         seconds = frames.ts_open // SECOND + 1
+        # Whether anything of the whole market came in the forming minute, by frame.
+        heard: list[bool] = np.logical_or.reduce(~np.isnan(frames.minute_open), axis=1).tolist()
         lists: I8 = np.flatnonzero(seconds % self._rules.watch_every_s == 0)
         done = changed = 0
         focus = _numbers(state, ids)
@@ -84,9 +86,9 @@ class Focus:
             while done < len(changes) and changes[done][0] < row:
                 self._change(state, *changes[done][1:])
                 done += 1
-            while heard is not None and heard.row < row:
-                self._hear(state, piece, heard)
-                heard = next(history)
+            while told is not None and told.row < row:
+                self._hear(state, piece, told)
+                told = next(history)
             for bar in ended.get(f, ()):
                 self._charts.take(state.recent, state.charts, ids, *bar)
             if state.watched or state.charts:
@@ -97,13 +99,13 @@ class Focus:
                 self._list(state, piece, f, second * SECOND)
                 focus = _numbers(state, ids)
                 for index, length in enumerate(FORMING):
-                    if second % length:
+                    if second % length and (heard[f] or state.windows[index, framing.B_UPDATES].any()):
                         for bars in self._bars(piece, frames, f, f + 1, focus, length, state.windows[index]):
                             self._tell(state, piece, row, bars, length)
                 changed += 1
                 until = int(lists[changed]) if changed < len(lists) else len(frames)
                 forming, first = self._bars(piece, frames, f, until, focus, 60, None), f
-            if second % 60:
+            if second % 60 and heard[f]:
                 self._tell(state, piece, row, forming[f - first], 60)
             for block in closed.get(f, ()):
                 self._indicators(piece, frames, block, focus)
@@ -111,9 +113,9 @@ class Focus:
                 state.windows[:, :, : piece.width] = partial[f]
         for change in changes[done:]:
             self._change(state, *change[1:])
-        while heard is not None:
-            self._hear(state, piece, heard)
-            heard = next(history)
+        while told is not None:
+            self._hear(state, piece, told)
+            told = next(history)
 
     def _hear(self, state: FocusState, piece: Slice, heard: HistoryBars) -> None:
         self._charts.hear(state.recent, heard)

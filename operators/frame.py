@@ -34,7 +34,8 @@ def _nan(rows: int) -> F8:
 @dataclass
 class FrameState(State):
     """Clock (see `framing`), last values and open accumulators per symbol, bars in progress per interval; `told`: opening of the
-    newest bar written, per interval; `past` and `until`: what the venue's history tells of the longer ones (see `past`).
+    newest bar written, per interval; `past` and `until`: what the venue's history tells of the longer ones (see `past`); `unheard`:
+    end of the newest minute in which the feed was silent, ns.
     """
 
     VERSION: ClassVar[int] = 1
@@ -47,6 +48,7 @@ class FrameState(State):
     told: I8 = field(default_factory=lambda: np.full(len(INTERVALS), -1, dtype=np.int64))
     past: F8 = field(default_factory=lambda: np.zeros((len(HIGHER), framing.BAR, capacity(0))))
     until: I8 = field(default_factory=lambda: np.zeros(capacity(0), dtype=np.int64))
+    unheard: int = 0
 
     def reserve(self, width: int) -> None:
         """Make room for so many symbols."""
@@ -99,6 +101,7 @@ class Frame:
             ],
             dtype=np.int64,
         )
+        self._stale = settings.freshness.ticker_stale_ms * 1_000_000
 
     def start(self) -> FrameState:
         """Nothing seen yet."""
@@ -128,7 +131,9 @@ class Frame:
                 done += used
                 block, heads, used = _block(CHUNK, width)
             elif status == framing.MINUTE_CLOSED:
-                self._close_minute(state, piece, closed, int(heads[framing.H_OPEN, used - 1]), done + used - 1, width)
+                ended = heads[:, used - 1]
+                silent = int(ended[framing.H_RECV] - ended[framing.H_FEED])
+                self._close_minute(state, piece, closed, int(ended[framing.H_OPEN]), done + used - 1, width, silent)
             elif status == framing.GAP:
                 state.minute[:, :] = 0.0
                 state.higher[:, :, :] = 0.0
@@ -177,16 +182,27 @@ class Frame:
             )  # fmt: skip
 
     def _close_minute(
-        self, state: FrameState, piece: Slice, closed: dict[int, _Minute], second: int, frame: int, width: int
+        self, state: FrameState, piece: Slice, closed: dict[int, _Minute], second: int, frame: int, width: int, silent: int
     ) -> None:
+        """Close the minute that ends with `second`, and the longer windows that end with it.
+
+        silent: ns since anything of the market was received. A window without any price of any coin that lies in a silence longer
+        than `ticker_stale_ms` is not known: no bar, instead of a flat one (a coin that is quiet in a market that is not has a flat one,
+        as at the venue).
+        """
         bar = state.minute
+        end = second + SECOND
+        unheard = not bar[framing.B_UPDATES].any() and (silent >= self._stale or state.unheard == end - 60 * SECOND)
+        if unheard:
+            state.unheard = end
         price = state.last[framing.CLOSE]
         quiet = bar[framing.B_UPDATES] == 0
         for column in (framing.B_OPEN, framing.B_HIGH, framing.B_LOW, framing.B_CLOSE):
             bar[column, quiet] = price[quiet]
-        end = second + SECOND
         resets = int(state.clock[framing.C_RESETS])
-        _collect(closed[60], end - 60 * SECOND, frame, bar[:, :width], resets)
+        if unheard:
+            bar[framing.B_WHOLE] = 0.0
+        _collect(closed[60], end - 60 * SECOND, frame, bar[:, :width], resets, known=not unheard)
         ends_here = (state.until == end - 60 * SECOND) & ~np.isnan(price)
         for index, seconds in enumerate(HIGHER):
             into = state.higher[index]
@@ -212,7 +228,8 @@ class Frame:
             prices = into[: framing.B_CLOSE + 1]
             prices[np.isnan(prices)] = 0.0  # as where the symbol is not known yet
             if end % (seconds * SECOND) == 0:
-                _collect(closed[seconds], end - seconds * SECOND, frame, into[:, :width], resets)
+                known = not unheard or bool(into[framing.B_UPDATES].any())
+                _collect(closed[seconds], end - seconds * SECOND, frame, into[:, :width], resets, known=known)
                 into[:, :] = 0.0
         piece.partial.append((frame, state.higher[: len(FORMING), :, :width].copy()))
         bar[:, :] = 0.0
@@ -265,12 +282,15 @@ def _fact(piece: Slice, block: BarBlock, b: int, frame: int, known: I8, mark: st
     )  # fmt: skip
 
 
-def _collect(minute: _Minute, ts_open: int, frame: int, columns: F8, resets: int) -> None:
+def _collect(minute: _Minute, ts_open: int, frame: int, columns: F8, resets: int, *, known: bool) -> None:
     minute.ts_open.append(ts_open)
     minute.frame.append(frame)
     own = columns.copy()
     prices = own[: framing.B_CLOSE + 1]
     prices[prices == 0.0] = np.nan
+    if not known:
+        own[: framing.B_CLOSE + 1] = np.nan
+        own[framing.B_WHOLE] = 0.0
     minute.columns.append(own)
     minute.resets.append(resets)
 

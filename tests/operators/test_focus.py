@@ -220,3 +220,23 @@ def test_a_history_that_comes_late_tells_the_past_of_the_chart_anew() -> None:
     (past,) = [fact for fact in told(late, facts.IndicatorHistory) if fact.interval == "1m"]
     assert len(past.ts_open) > 60
     check_laws(chain, late)
+
+
+def test_a_silent_feed_makes_no_bars_and_a_quiet_coin_of_a_live_market_flat_ones() -> None:
+    def told_of(second: int, names: Sequence[str]) -> list[bytes]:
+        rows = [(name, 1.0 + second / 1e4, 1e6 + second) for name in names]
+        return [*([tickers(second + 0.5, rows)] if rows else []), heartbeat(second + 0.9)]
+
+    log = [watch(0.0, "AAAUSDT", 3600)]
+    for second in range(960):
+        silent, quiet = 210 <= second < 600, second >= 700
+        log += told_of(second, [] if silent else ["BBBUSDT"] if quiet else ["AAAUSDT", "BBBUSDT"])
+    check_laws(chain, log)
+    minutes = {fact["ts_open"]: fact for fact in bars(log) if fact["interval"] == "1m" and fact["closed"]}
+    known = [(ts_open - START) // (60 * SECOND) for ts_open in minutes]
+    assert known == [0, 1, 2, 3, *range(10, 15)]
+    quiet_minute = minutes[START + 13 * 60 * SECOND]
+    flat = quiet_minute["symbols"].index("AAAUSDT")
+    assert {quiet_minute[name][flat] for name in ("open", "high", "low", "close")} == {1.0 + 699 / 1e4}
+    forming = {fact["ts_open"] for fact in bars(log) if fact["interval"] == "1m" and not fact["closed"]}
+    assert forming <= {*minutes, max(forming)}
