@@ -14,6 +14,7 @@ import typer
 from infra.benching import bench
 from infra.evaluating import evaluate_app
 from infra.explaining import why
+from infra.redeploying import redeploy
 from infra.replaying import replay
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ def tap(
         say(msgspec.json.encode(message).decode() if as_json else describe(message, colour=sys.stdout.isatty()))
 
 
+app.command()(redeploy)
 app.command()(replay)
 app.command()(why)
 app.command()(bench)
