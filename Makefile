@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11 python; do \
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: help install demo test check lint types imports unit bench lock format clean distclean system kafka
+.PHONY: help install demo test check lint types imports unit kernels bench lock format clean distclean system kafka
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +21,9 @@ install: $(VENV)/installed ## Create .venv and install the locked packages and t
 demo: install ## Run everything on this machine with a simulated exchange; cockpit at http://127.0.0.1:8501
 	$(BIN)/ember up --venue simulated --broker embedded
 
-test: install system kafka check unit ## Set up what is missing, then run every check and test
+test: install system kafka ## Set up what is missing, then run every check and test
+	@$(MAKE) --no-print-directory -j2 check kernels
+	@$(MAKE) --no-print-directory unit
 
 check: lint types imports ## Lint, types, and the arrows between packages
 
@@ -53,7 +55,12 @@ imports: install
 	$(BIN)/lint-imports
 
 unit: install
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+# Once for all processes that the tests start: otherwise each that comes before another has finished compiles for itself.
+kernels: install
+	@$(BIN)/python -m compileall -q contracts operators flows venues sinks cockpit infra tests
+	@$(BIN)/python -m flows.warm
 
 # What the tests use beyond Python: installed by apt when we are root, named with the command to get it otherwise.
 system:

@@ -9,7 +9,7 @@ from bytewax.testing import run_main
 
 from contracts import events
 from contracts.events import encode_event
-from contracts.settings import Settings
+from contracts.settings import Settings, load_settings
 from flows.desk import build
 from flows.wiring.sinks import Collected, CollectFacts
 from flows.wiring.sources import Replay
@@ -63,3 +63,7 @@ def _log() -> Iterator[bytes]:
         volume = 1e6 + 2e3 * second
         cells = (price, 10.0, 11.0, 9.0, volume / 10, volume)
         yield encode_event(events.Tickers(ts_recv=ts, rows=[(name, ts, *cells) for name in names]))
+
+
+if __name__ == "__main__":
+    warm_up(load_settings())

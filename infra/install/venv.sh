@@ -31,3 +31,5 @@ else
 fi
 "$uv" pip install --quiet --python "$folder/bin/python" --require-hashes -r requirements.lock
 "$uv" pip install --quiet --python "$folder/bin/python" --no-deps --no-build-isolation -e .
+# uv leaves the packages as source, and every process would compile what it imports: seconds, where nothing may be written beside it.
+"$folder/bin/python" -m compileall -q -j 0 "$("$folder/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')" || true
