@@ -32,7 +32,7 @@ def chain() -> list[Operator[Any]]:
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The facts of a market in which one coin is pumped, as a replay writes them."""
     folder = tmp_path_factory.mktemp("facts")
-    for message in run(chain, market_log(600, symbols=8, pump_at=60, history_minutes=400)).facts:
+    for message in run(chain, market_log(300, symbols=8, pump_at=60, history_minutes=400)).facts:
         with (folder / f"{message.topic}.jsonl").open("ab") as file:
             file.write(message.value + b"\n")
     return folder
