@@ -23,12 +23,13 @@ from operators.decide_state import NEVER, TOLD, DecideState
 from operators.gates import Judgement, Seen
 from operators.group_numbers import GroupNumbers
 from operators.observe import DECIDE, FRAME, TOLD_COLUMNS, settle, share
-from operators.packets import Place, Versions, Writer
+from operators.packets import Versions, Writer
 from operators.sight import Sight
 from operators.signals import TIMEFRAMES, no_anchors, no_votes
 from operators.slices import F8, I8, SECOND, Decided, FrameBlock, HeatBlock, HistoryBars, Slice
 from operators.state import capacity
 from operators.strategies import Strategy, build
+from operators.verdict import Place
 
 RANK: Final = 8
 

@@ -9,26 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from math import inf, isfinite
+from math import isfinite
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from contracts.facts import CostAssumption, DecisionPacket, Signal
-from contracts.reasons import EntryReason, Reason
 from contracts.settings import DeskSettings
 from contracts.settings.trading import ExitSettings
-from operators.candidates import FILTER_NAMES
-from operators.decide_state import NEVER
-from operators.gates import GATE_NAMES, Column, Gate, Judgement, Seen, Threshold, significant, why_not
+from operators.gates import GATE_NAMES, Column, Gate, Judgement, Seen, significant
 from operators.ids import trace_id
 from operators.indicators.layout import Out
 from operators.observe import DECIDE
-from operators.signals import NAMES, TIMEFRAMES, Family
 from operators.slices import F8, SECOND, FrameBlock, Slice
+from operators.verdict import VOTES, Place, Reasons, number
 
-MILLI: Final = 1_000_000
 _SHOWN: Final = (
     Column.PRICE,
     Column.CHANGE_1M,
@@ -41,7 +37,6 @@ _SHOWN: Final = (
 )
 FEATURES: Final = [(column.name.lower(), int(column)) for column in _SHOWN]
 INDICATORS: Final = [(f"{out.name.lower()}_1m", int(out)) for out in (Out.RSI, Out.ADX, Out.MFI, Out.CMF)]
-VOTES: Final = [f"{family.name.lower()}/{NAMES[seconds]}" for family in Family for seconds in TIMEFRAMES]
 GATES: Final = list(Gate)
 
 
@@ -52,24 +47,6 @@ class Versions:
     model: str = ""
     data: str = ""
     git: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a verdict stands: its frame in the slice, in the judged block, its place among the candidates, its coin.
-
-    in_the_way: the coin of its group that was decided on, -1 none; since: when this coin was, `NEVER` where that does not hold
-    it back; status: the venue's, "" where it trades.
-    """
-
-    frame: int
-    f: int
-    k: int
-    symbol: int
-    verdict: int
-    in_the_way: int
-    since: int
-    status: str
 
 
 class Writer:
@@ -93,7 +70,7 @@ class Writer:
         self._versions = versions
         self._strategy = strategy
         self._timeframe = timeframe
-        self._setup: dict[str, float | str] = {**setup}
+        self._reasons = Reasons(settings, strategy, setup)
         self._shadow = shadow
         self._zone = ZoneInfo(settings.strategy.local_timezone)
 
@@ -128,12 +105,12 @@ class Writer:
         if place.verdict == DECIDE:
             side = 1.0 if judged.direction[f, k] > 0 else -1.0
             action = "long" if side > 0 else "short"
-            reasons = self._why(place, seen, side)
+            reasons = self._reasons.entry(place, seen, side)
         else:
             limits = seen.limits[:, f, k].tolist()
             consensus = float(seen.consensus[f, k])
             reasons = [
-                self._why_not(gate, piece, place, columns, limits, consensus)
+                self._reasons.wait(gate, piece, place, columns, limits, consensus)
                 for gate, open_ in zip(GATES, passed, strict=True)
                 if not open_
             ]
@@ -150,9 +127,9 @@ class Writer:
             strategy=self._strategy,
             shadow=self._shadow,
             action=action,
-            heat=_number(seen.columns[Column.HEAT, f, k]),
-            consensus=_number(seen.consensus[f, k]),
-            confidence=_number(seen.confidence[f, k]),
+            heat=number(seen.columns[Column.HEAT, f, k]),
+            consensus=number(seen.consensus[f, k]),
+            confidence=number(seen.confidence[f, k]),
             votes=cast,
             features=features,
             gates=dict(zip(GATE_NAMES, passed, strict=True)),
@@ -177,7 +154,7 @@ class Writer:
         side = 1.0 if judged.direction[f, k] > 0 else -1.0
         entry = _entry(seen, f, k, side)
         gains = [gain for gain, _ in own.exits.take_profit]
-        risk_bps = _number(seen.columns[Column.RISK_BPS, f, k])
+        risk_bps = number(seen.columns[Column.RISK_BPS, f, k])
         probabilities = {"first_target": reach[0], "stop": reach[1]}
         return DecisionPacket(
             id=trace,
@@ -194,26 +171,26 @@ class Writer:
             timeframe=self._timeframe,
             horizon_s=60 * self._settings.outlook.horizon,
             action="long" if side > 0 else "short",
-            strength=_number(judged.strength[f, k]),
-            confidence=_number(seen.confidence[f, k]),
+            strength=number(judged.strength[f, k]),
+            confidence=number(seen.confidence[f, k]),
             risk_level=self._risk_level(risk_bps),
-            heat=_number(seen.columns[Column.HEAT, f, k]),
+            heat=number(seen.columns[Column.HEAT, f, k]),
             entry=entry,
             stop_loss=_price(entry * (1.0 - side * own.exits.stop_loss)),
             take_profit_1=_price(entry * (1.0 + side * gains[0])) if gains else None,
             take_profit_2=_price(entry * (1.0 + side * gains[1])) if len(gains) > 1 else None,
             reward_risk=reward_risk(own.exits),
-            expected_edge_bps=_number(seen.columns[Column.EDGE_BPS, f, k]),
+            expected_edge_bps=number(seen.columns[Column.EDGE_BPS, f, k]),
             edge_risk_bps=risk_bps,
             edge_source=self._versions.model if piece.model_hash else "realised_volatility",
             start_probabilities={name: round(p, 4) for name, p in probabilities.items() if isfinite(p)},
             cost=self._cost(seen, f, k),
-            consensus=_number(seen.consensus[f, k]),
+            consensus=number(seen.consensus[f, k]),
             valid_until=now + int(own.entry.valid_s * SECOND),
             generated_at=now,
             generated_at_utc=_iso(now, UTC),
             generated_at_local=_iso(now, self._zone),
-            reasons=self._why(place, seen, side),
+            reasons=self._reasons.entry(place, seen, side),
             model_version=self._versions.model,
             data_version=self._versions.data,
             git_version=self._versions.git,
@@ -226,8 +203,8 @@ class Writer:
             maker_fee_bps=paper.maker_fee_bps,
             taker_fee_bps=paper.taker_fee_bps,
             spread_bps=significant(spread if isfinite(spread) else paper.assumed_spread_bps),
-            slippage_bps=_number(seen.columns[Column.SLIPPAGE_BPS, f, k]),
-            round_trip_bps=_number(seen.columns[Column.COST_BPS, f, k]),
+            slippage_bps=number(seen.columns[Column.SLIPPAGE_BPS, f, k]),
+            round_trip_bps=number(seen.columns[Column.COST_BPS, f, k]),
         )
 
     def _risk_level(self, risk_bps: float) -> Literal["low", "medium", "high"]:
@@ -235,74 +212,6 @@ class Writer:
         if risk_bps >= outlook.high_risk_bps:
             return "high"
         return "medium" if risk_bps >= outlook.medium_risk_bps else "low"
-
-    def _why(self, place: Place, seen: Seen, side: float) -> list[Reason]:
-        f, k = place.f, place.k
-        c, limits = seen.columns, seen.limits
-        reasons = [
-            Reason(
-                EntryReason.HEAT_REACHED,
-                {"heat": _number(c[Column.HEAT, f, k]), "needed": _number(limits[Threshold.HEAT_MIN, f, k])},
-            ),
-            Reason(
-                EntryReason.CONSENSUS_REACHED,
-                {
-                    "consensus": _number(seen.consensus[f, k]),
-                    "needed": _number(limits[Threshold.CONSENSUS_MIN, f, k]),
-                    "confidence": _number(seen.confidence[f, k]),
-                },
-            ),
-            Reason(
-                EntryReason.EDGE_COVERS_COST,
-                {"edge_bps": _number(c[Column.EDGE_BPS, f, k]), "cost_bps": _number(c[Column.COST_BPS, f, k])},
-            ),
-        ]
-        name, value = "", 0.0
-        for candidate, vote in zip(VOTES, seen.votes[:, :, f, k].ravel().tolist(), strict=True):
-            if side * vote > side * value:
-                name, value = candidate, vote
-        if name:
-            reasons.append(Reason(EntryReason.STRONGEST_VOTE, {"signal": name, "vote": significant(value)}))
-        change = float(c[Column.CHANGE_1M, f, k])
-        if isfinite(change):
-            reasons.append(Reason(EntryReason.SETUP, {"strategy": self._strategy, "change_1m": significant(change)}))
-        return reasons
-
-    def _why_not(
-        self, gate: Gate, piece: Slice, place: Place, columns: list[float], limits: list[float], consensus: float
-    ) -> Reason:
-        reason = why_not(gate, columns, limits, consensus, self._settings.guards)
-        if gate is Gate.GROUP and place.in_the_way >= 0:
-            names = piece.groups[place.frame] if piece.groups is not None else None
-            group = names[place.symbol] if names is not None else ""
-            if not group or names is None or names[place.in_the_way] != group:
-                group = piece.sectors[place.symbol] if piece.sectors is not None else ""
-            return Reason(reason.code, {"group": group, "symbol": piece.symbols[place.in_the_way]})
-        if gate is Gate.SETUP:
-            return Reason(reason.code, reason.args | self._setup)
-        if gate is Gate.FRESH:
-            return Reason(reason.code, self._ages(piece, place))
-        if gate is Gate.TRADING and place.status:
-            return Reason(reason.code, {"status": place.status})
-        if gate is Gate.LIQUID and piece.pool is not None:
-            return Reason(reason.code, {"filter": FILTER_NAMES[int(piece.pool.failed[place.frame, place.symbol])]})
-        if gate is Gate.ARMED and place.since != NEVER and piece.frames is not None:
-            now = int(piece.frames.ts_open[place.frame]) + SECOND
-            left = place.since + int(limits[Threshold.REARM_NS]) - now
-            return Reason(reason.code, {"left_ms": left / MILLI})
-        return reason
-
-    def _ages(self, piece: Slice, place: Place) -> dict[str, float | str]:
-        """How old the market's newest tick and the coin's last price are, of each only what is beyond its limit."""
-        rules, args = self._settings.freshness, dict[str, float | str]()
-        if piece.freshness is not None and piece.frames is not None:
-            market = float(piece.freshness.ticker_age_ms[place.frame])
-            coin = float(piece.frames.age_ms[place.frame, place.symbol])
-            if rules.ticker_stale_ms <= market < inf:
-                args |= {"market_ms": significant(market), "market_max_ms": float(rules.ticker_stale_ms)}
-            if rules.symbol_stale_ms < coin < inf:
-                args |= {"age_ms": significant(coin), "needed_ms": float(rules.symbol_stale_ms)}
-        return args
 
 
 def reward_risk(exits: ExitSettings) -> float | None:
@@ -326,10 +235,6 @@ def _entry(seen: Seen, f: int, k: int, side: float) -> float:
 def _price(value: float) -> float:
     """Ten significant digits: more than any tick size needs, without the noise of the arithmetic."""
     return float(f"{value:.10g}")
-
-
-def _number(value: float) -> float:
-    return significant(float(value)) if isfinite(value) else 0.0
 
 
 def _iso(ns: int, zone: tzinfo) -> str:
