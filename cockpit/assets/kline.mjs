@@ -260,6 +260,7 @@ class Kline {
       }
       const kind = bars ? library.HistogramSeries : library.LineSeries;
       const made = { ...study, points: new Map(), series: this.chart.addSeries(kind, options, study.pane) };
+      if (study.pane > 0) made.series.priceScale().applyOptions({ scaleMargins: { top: 0.14, bottom: 0.08 } });
       for (const level of (study.pane > 0 && LEVELS[study.column]) || []) {
         made.series.createPriceLine({ price: level, color: this.colours.gray + "88", lineWidth: 1, lineStyle: 3, axisLabelVisible: false, title: "" });
       }

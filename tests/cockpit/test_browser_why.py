@@ -58,8 +58,9 @@ def test_a_card_leads_to_the_page_that_tells_why_and_a_decision_to_what_came_of_
     expect(page.locator(".card .title")).to_have_text(HELD)
     expect(page.locator(".card").get_by_text("Gates passed")).to_be_visible()
     page.locator("tr[data-key^='decision:ARB']").first.click()
-    expect(page.locator(".card .title")).to_have_text("ARBUSDT")
+    expect(page.locator(".card .title").first).to_have_text("ARBUSDT")
     expect(page.locator(".card").get_by_text("was closed at")).to_be_visible()
+    expect(page.locator(".card").nth(1).get_by_text("Valid until")).to_be_visible()  # the decision's card below the story
     expect(page.get_by_label("Coin, or id of a decision")).to_have_value(re.compile("decision:ARB"))
     expect(page.locator("tr[data-key^='signal:ARB']").first).to_be_visible()
     picture(page, "why-1440")
