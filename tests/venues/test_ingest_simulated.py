@@ -161,9 +161,10 @@ async def test_a_storm_of_429_delays_history_and_loses_none_of_it(embedded_broke
             await until(lambda: ingest.reference.backfill.symbols_done == 20)
             assert ingest.status().rest_throttled >= 1
             assert ingest.reference.backfill.failed == 0
+            await until(lambda: ingest.reference.long_history.bars == 20 * 720)  # a month of hours behind the minutes
     bars = of(Klines, read_log(embedded_broker.address))
-    assert sum(len(event.rows) for event in bars) == 200
-    opens = Counter((event.symbol, row[0]) for event in bars for row in event.rows)
+    assert sum(len(event.rows) for event in bars if event.interval == "1m") == 200
+    opens = Counter((event.symbol, event.interval, row[0]) for event in bars for row in event.rows)
     assert max(opens.values()) == 1
 
 
