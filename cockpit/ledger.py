@@ -93,7 +93,7 @@ def orders_table(rows: list[Row], zone: str, height: int, chosen: str | None = N
         column(word("filled"), wide=3),
         column(word("average"), wide=2),
         column(word("fee"), wide=4),
-        column(word("reason"), align="left", wide=3),
+        column(word("reason"), align="left", wide=3, clip=True),
     ]
     listed = [(row["client_order_id"], _order(row, zone), row["client_order_id"] == chosen) for row in rows]
     return table(columns, listed, empty=word("no_orders"), height=height, pick=pick)
@@ -110,7 +110,7 @@ def _order(row: Row, zone: str) -> list[Cell]:
         formats.quantity(row["filled_quantity"]),
         formats.price(row["average_price"]),
         formats.number(row["fee"], 3),
-        cell(code_text(row["reason"]), tip=row["reason"]),
+        cell(code_text(row["reason"]), tip=code_text(row["reason"]) or row["reason"]),
     ]
 
 
