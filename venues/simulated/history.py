@@ -62,11 +62,12 @@ def draw_history(
 def past_episodes(
     universe: Universe, rng: np.random.Generator, first_s: int, count_minutes: int, settings: GeneratedMarketSettings
 ) -> list[Episode]:
-    """Draw the pumps of the minutes behind the start: two an hour, all of them over before it."""
+    """Draw the pumps of the minutes behind the start, as often as slow ones come later, all of them over before it."""
     listed = universe.listed
     low, high = min(8, listed - 1), listed
     episodes = []
-    for _ in range(int(count_minutes / 30)):
+    every_s = settings.slow_pump_every_s
+    for _ in range(int(60 * count_minutes / every_s) if every_s else 0):
         minutes = rng.uniform(5, 40)
         at = first_s + rng.uniform(0, 60 * count_minutes)
         percent = rng.uniform(0.5, 2.0) * settings.pump_percent_max
