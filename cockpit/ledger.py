@@ -110,7 +110,7 @@ def _order(row: Row, zone: str) -> list[Cell]:
         formats.quantity(row["filled_quantity"]),
         formats.price(row["average_price"]),
         formats.number(row["fee"], 3),
-        cell(code_text(row["reason"]), tip=code_text(row["reason"]) or row["reason"]),
+        cell(code_text(row["reason"]), tip=f"{code_text(row['reason'])} · {row['reason']}" if row["reason"] else ""),
     ]
 
 
