@@ -2,7 +2,8 @@
 
     events.v1 ─ cut ─ frame ─ freshness ─ anomaly ─ candidates ─ groups ─ heat ─ decide ─ execute ─ focus ─ facts
 
-A slice of the log walks through the house; each step adds what it concludes. Step ids key the recovery store and are never renamed.
+A slice of the log walks through the house; each step adds what it concludes. Names of steps key the recovery store and are never
+renamed.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from bytewax.outputs import Sink
 from contracts.settings import Settings
 from contracts.settings.root import DeskSettings
 from flows.versions import versions
-from flows.wiring.steps import cut, step
+from flows.wiring.steps import cut, walk
 from operators.anomaly import AnomalyDetector
 from operators.candidates import Candidates
 from operators.cut import Cut
@@ -35,20 +36,11 @@ from operators.state import Operator
 
 def build(settings: Settings, source: Source[Any], facts: Sink[Any]) -> Dataflow:
     """Wire the desk between a source of batches and a sink of slices."""
-    of = partial(_of_market, settings)
     flow = Dataflow("desk")
     log = op.input("log", flow, source)
     slices = cut("cut", log, lambda market: cutter(settings, market))
-    framed = step("frame", slices, of(Frame))
-    fresh = step("freshness", framed, of(FreshnessGate))
-    anomalies = step("anomaly", fresh, of(AnomalyDetector))
-    pooled = step("candidates", anomalies, of(Candidates))
-    grouped = step("groups", pooled, of(Groups))
-    heated = step("heat", grouped, of(Heat))
-    decided = step("decide", heated, of(partial(Decide, versions=versions())))
-    executed = step("execute", decided, of(Execute))
-    focused = step("focus", executed, of(Focus))
-    op.output("facts", focused, facts)
+    walked = walk("steps", slices, [_of_market(settings, make) for make in operators()])
+    op.output("facts", walked, facts)
     return flow
 
 

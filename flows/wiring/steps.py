@@ -1,13 +1,14 @@
-"""`start/step` operators as Bytewax steps, one state per market."""
+"""`start/step` operators in Bytewax steps, one state per market and operator."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import bytewax.operators as op
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 
+from contracts.errors import StateError
 from flows.wiring.launch import stopping
 from operators.cut import Cut, CutState
 from operators.slices import ColumnBatch, RawBatch, Slice
@@ -38,30 +39,36 @@ class _CutLogic(StatefulBatchLogic[MarketBatch, Slice, Dumped]):
         return (self._state or CutState()).dump()
 
 
-class _StepLogic(StatefulBatchLogic[Slice, Slice, Dumped]):
-    def __init__(self, make: Callable[[str], Operator[Any]], dumped: Dumped | None) -> None:
-        self._make = make
-        self._operator: Operator[Any] | None = None
+class _WalkLogic(StatefulBatchLogic[Slice, Slice, dict[str, Dumped]]):
+    def __init__(self, makes: Sequence[Callable[[str], Operator[Any]]], dumped: dict[str, Dumped] | None) -> None:
+        self._makes = makes
         self._dumped = dumped
-        self._state: Any = None
+        self._walk: list[tuple[Operator[Any], Any]] = []
 
     def on_batch(self, values: list[Slice]) -> tuple[Iterable[Slice], bool]:
         for piece in values:
-            if self._operator is None:
-                self._operator = self._make(piece.market)
-                fresh = self._dumped is None
+            if not self._walk:
                 with stopping():
-                    self._state = self._operator.start() if fresh else self._operator.state_type.load(self._dumped)
+                    self._walk = [_resumed(make(piece.market), self._dumped) for make in self._makes]
                 self._dumped = None
-            self._operator.step(self._state, piece)
+            for operator, state in self._walk:
+                operator.step(state, piece)
         return values, StatefulBatchLogic.RETAIN
 
-    def snapshot(self) -> Dumped:
-        if self._state is None:
-            assert self._dumped is not None  # a step is only kept once it has seen a slice or was resumed
+    def snapshot(self) -> dict[str, Dumped]:
+        if self._dumped is not None:
             return self._dumped
-        dumped: Dumped = self._state.dump()
-        return dumped
+        return {operator.name: state.dump() for operator, state in self._walk}
+
+
+def _resumed(operator: Operator[Any], dumped: dict[str, Dumped] | None) -> tuple[Operator[Any], Any]:
+    if dumped is None:
+        return operator, operator.start()
+    if operator.name not in dumped:
+        raise StateError(
+            f"stored state: none of step {operator.name}; rebuild it from the log with `ember run desk --rebuild`"
+        )
+    return operator, operator.state_type.load(dumped[operator.name])
 
 
 def cut(step_id: str, up: KeyedStream[MarketBatch], make: Callable[[str], Cut]) -> KeyedStream[Slice]:
@@ -69,6 +76,10 @@ def cut(step_id: str, up: KeyedStream[MarketBatch], make: Callable[[str], Cut]) 
     return op.stateful_batch(step_id, up, lambda dumped: _CutLogic(make, dumped))
 
 
-def step(step_id: str, up: KeyedStream[Slice], make: Callable[[str], Operator[Any]]) -> KeyedStream[Slice]:
-    """Send slices through an operator. `make` builds the operator of a market; its state is written down at every epoch."""
-    return op.stateful_batch(step_id, up, lambda dumped: _StepLogic(make, dumped))
+def walk(step_id: str, up: KeyedStream[Slice], makes: Sequence[Callable[[str], Operator[Any]]]) -> KeyedStream[Slice]:
+    """Send each slice through operators, one after the other. `makes` build those of a market.
+
+    The state of each is written down under its name at every epoch. They are one Bytewax step, since handing a slice from step to step
+    costs more than most operators take for it.
+    """
+    return op.stateful_batch(step_id, up, lambda dumped: _WalkLogic(makes, dumped))
