@@ -8,6 +8,7 @@ import streamlit as st
 
 from cockpit.discovery_words import DISCOVERY_WORDS
 from cockpit.why_words import WHY_WORDS
+from contracts.signal_names import FAMILIES, GATES
 
 Language: TypeAlias = Literal["en", "zh"]
 
@@ -109,33 +110,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "why_not": ("Why not", "为何不"),
     "gates_failed": ("Checks that stop it", "未通过的检查"),
     "gates_passed": ("Checks that pass", "已通过的检查"),
-    "gate_fresh": ("fresh data", "数据新鲜"),
-    "gate_present": ("data present", "数据完整"),
-    "gate_unique": ("no duplicates", "无重复"),
-    "gate_aligned": ("price fits book", "价格与盘口一致"),
-    "gate_steady": ("no jump", "无跳变"),
-    "gate_trading": ("trading", "可交易"),
-    "gate_enabled": ("entries on", "允许开仓"),
-    "gate_warm": ("warm", "已预热"),
-    "gate_stage": ("hot stage", "热门阶段"),
-    "gate_heat": ("heat", "热度"),
-    "gate_liquid": ("liquid", "流动性"),
-    "gate_model": ("model", "模型"),
-    "gate_quoted": ("quoted", "有报价"),
-    "gate_depth": ("depth", "深度"),
-    "gate_spread": ("spread", "价差"),
-    "gate_extension": ("not overextended", "未过度上涨"),
-    "gate_consensus": ("consensus", "共识"),
-    "gate_edge": ("edge over cost", "优势大于成本"),
-    "gate_setup": ("setup", "形态"),
-    "gate_armed": ("cool-down over", "冷却结束"),
-    "gate_group": ("group free", "同组空闲"),
-    "family_trend": ("Trend", "趋势"),
-    "family_momentum": ("Momentum", "动量"),
-    "family_mean_reversion": ("Mean reversion", "均值回归"),
-    "family_breakout": ("Breakout", "突破"),
-    "family_volume": ("Volume", "成交量"),
-    "family_order_flow": ("Order flow", "订单流"),
+    **{f"gate_{name}": told for name, told in GATES.items()},
+    **{f"family_{name}": told for name, told in FAMILIES.items()},
     "votes": ("Votes, −1 short to +1 long", "各信号投票, −1 空 到 +1 多"),
     "consensus": ("Consensus", "共识"),
     "consensus_tip": ("Weighted votes of all signals, −1 short to +1 long", "全部信号的加权投票, −1 空 到 +1 多"),

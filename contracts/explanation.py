@@ -10,6 +10,7 @@ from contracts.explanation_orders import Say, order_lines
 from contracts.explanation_texts import FEATURES, PHRASES
 from contracts.facts import DecisionPacket, Fact, OrderAttempt, OrderResult, Position, Signal
 from contracts.moments import moment, span
+from contracts.signal_names import gate_in_words, signal_in_words
 from contracts.texts import Language, describe, show
 
 SHOWN_VOTES: Final = 6
@@ -91,15 +92,17 @@ def _seen_lines(signal: Signal, say: Say, language: Language) -> list[str]:
             confidence=show(signal.confidence, "share"),
         ),
     ]
+    spoken = 0 if language == "en" else 1
     strongest = sorted(signal.votes.items(), key=lambda item: -abs(item[1]))[:SHOWN_VOTES]
     if strongest:
-        told = ", ".join(f"{name.replace('_', ' ')} {show(vote, 'signed')}" for name, vote in strongest)
+        told = ", ".join(f"{signal_in_words(name, spoken)} {show(vote, 'signed')}" for name, vote in strongest)
         lines.append(say("votes", votes=told))
     return lines
 
 
 def _gate_lines(signal: Signal, say: Say, language: Language) -> list[str]:
-    passed = [name for name, open_ in signal.gates.items() if open_]
+    spoken = 0 if language == "en" else 1
+    passed = [gate_in_words(name, spoken) for name, open_ in signal.gates.items() if open_]
     lines = [say("passed", count=len(passed), gates=", ".join(passed))]
     key = "failed" if signal.action == "wait" else "because"
     lines += [say(key, reason=describe(reason, language)) for reason in signal.reasons]

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias
 
 from contracts.reasons import Reason
+from contracts.signal_names import signal_in_words
 
 Language: TypeAlias = Literal["en", "zh"]
 
@@ -194,7 +195,10 @@ def describe(reason: Reason, language: Language = "en") -> str:
         return UNKNOWN[str(reason.args["unknown"])][spoken]
     text = TEXTS[reason.code][spoken]
     text = _PART.sub(lambda part: part[1] if _complete(part[1], reason.args) else "", text)
-    return _ARGUMENT.sub(lambda found: show(reason.args.get(found[1], "?"), found[2] or ""), text)
+    args = reason.args
+    if "signal" in args:
+        args = {**args, "signal": signal_in_words(str(args["signal"]), spoken)}
+    return _ARGUMENT.sub(lambda found: show(args.get(found[1], "?"), found[2] or ""), text)
 
 
 def arguments(text: str) -> set[str]:
