@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from cockpit import access, commands, emergency, formats, ledger, panel, queries, session
+from cockpit import access, asking, card, commands, emergency, formats, ledger, panel, queries, session
 from cockpit.context import settings
 from cockpit.counters import counter_name
 from cockpit.live import live
@@ -81,11 +81,22 @@ def _held() -> list[str]:
 
 @live
 def history() -> None:
-    """Commands so far."""
+    """The decision behind the coin that would be closed, and commands so far."""
     if access.is_unlocked(st.session_state) and st.session_state.get(HELD) != _held():
         st.rerun()  # the list of what can be closed stands outside this part
-    table = ledger.commands_table(queries.commands(session.url(), 50), session.zone(), HISTORY_PX)
-    panel.draw("history", [panel.heading(word("history")), table])
+    url, market, zone = session.url(), session.market(), session.zone()
+    blocks = []
+    symbol = st.session_state.get("close_one_box")
+    if symbol:
+        signals, decisions = (
+            queries.signals(url, market, symbol),
+            queries.decisions(url, market, 1, symbol, acting=True),
+        )
+        told = card.decision_card(symbol, signals[0] if signals else None, decisions[0] if decisions else None, zone)
+        blocks = [panel.heading(word("decision"), symbol), told]
+    table = ledger.commands_table(queries.commands(url, 50), zone, HISTORY_PX)
+    panel.draw("history", [*blocks, panel.heading(word("history")), table], on_open=asking.ask)
+    asking.go()
 
 
 @live

@@ -138,6 +138,7 @@ def test_the_password_opens_the_controls(settings: Settings, seeding: Seeding, m
     app.button(key="FormSubmitter:login_control-Unlock").click().run()
     assert not app.exception
     assert {"pause", "resume", f"close_one_{SYMBOLS[0]}"} <= {button.key for button in app.button}
+    assert [card["title"] for card in of_kind(app, "card") if card["title"]] == [SYMBOLS[0]]  # what would be closed, and why it was opened
 
 
 def test_an_empty_market_says_so(settings: Settings, seeding: Seeding):
