@@ -35,7 +35,6 @@ def parts(embedded_broker: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.M
         tmp_path,
         embedded_broker.address,
         simulator={"symbols": 40, "market": QUIET},
-        candidates={"alarm": {"start": -3.7}},  # a market's first hour sets it; until then a rise of 6 % in 5 minutes rings
         cockpit={"port": free_port()},
     )
     yield made
