@@ -172,7 +172,7 @@ def _packet(packet: dict[str, Any], zone: str) -> list[dict[str, str]]:
             tone=RISK_TONES.get(risk, ""),
             tip=word("risk_tip", risk=bps(packet["edge_risk_bps"])),
         ),
-        item(word("edge"), bps(packet["expected_edge_bps"]), tip=word("edge_tip", source=packet["edge_source"])),
+        item(word("edge"), bps(packet["expected_edge_bps"]), tip=word("edge_tip", source=spelled(packet["edge_source"]))),
         item(
             word("cost"),
             bps(cost["round_trip_bps"]),

@@ -103,6 +103,13 @@ def desk(url: str, market: str, stale_after_s: float) -> Desk:
 
 
 @st.cache_resource(ttl=LIVE_S, show_spinner=False, max_entries=16)
+def model_health(url: str, market: str) -> Row | None:
+    """The newest word on the model of edge and risk; None where there is none."""
+    table = model.model_health
+    return _first(ask(url, select(table).where(table.c.market == market)))
+
+
+@st.cache_resource(ttl=LIVE_S, show_spinner=False, max_entries=16)
 def ranking(url: str, market: str, limit: int) -> list[Row]:
     """The newest ranking, hottest first."""
     table = model.candidates

@@ -47,6 +47,7 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
         "预期波动 {edge} (来源 {source}), 风险 {risk}: {level}",
     ),
     "realised_volatility": ("realised volatility", "已实现波动率"),
+    "online_quantiles.1": ("quantiles learned from earlier candidates", "由以往候选学得的分位数"),
     "low": ("a low risk", "低风险"),
     "medium": ("a medium risk", "中等风险"),
     "high": ("a high risk", "高风险"),
@@ -92,6 +93,7 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
         "From the log: market {market}, partition {partition}, offset {offset}; settings {settings}, trace {trace}{code}",
         "日志来源: 市场 {market}, 分区 {partition}, 偏移 {offset}; 设置 {settings}, 追踪 {trace}{code}",
     ),
+    "model": (", model {version} {hash}", ", 模型 {version} {hash}"),
     "code": (", code {git}, data {data}", ", 代码 {git}, 数据 {data}"),
 }
 """key -> (English, Chinese)."""

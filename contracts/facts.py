@@ -387,7 +387,7 @@ class Account(Fact, frozen=True, kw_only=True, tag="account"):
     open_positions: int
 
 
-# --- engine_state.v1, alert.v1 ----------------------------------------------------------------------------------------
+# --- engine_state.v1, model_health.v1, alert.v1 -----------------------------------------------------------------------
 
 
 class EngineState(Fact, frozen=True, kw_only=True, tag="engine_state"):
@@ -406,6 +406,34 @@ class EngineState(Fact, frozen=True, kw_only=True, tag="engine_state"):
     clock_skew_ms: float
     ts_recv: UnixNanos
     counters: dict[str, int]
+
+
+class ModelHealth(Fact, frozen=True, kw_only=True, tag="model_health"):
+    """How good the model of expected edge and risk is, and whether it is gone by. Written on each change and every few minutes.
+
+    By side, `edge` and `risk`: `coverage` is the share of outcomes at or below the predicted quantile, which should be `nominal`;
+    `coverage_without` that of the outlook without the model; `loss_ratio` the model's pinball loss over the outlook's, below 1 is
+    better. All of predictions made before their outcome, the older ones faded; empty before the first. `samples` counts outcomes
+    learned from, `waiting` candidates without one yet, `dropped` those whose coin had a gap. `weights` are in natural log of the
+    quantile per unit of feature.
+    """
+
+    version: str
+    state: Literal["learning", "in_force", "unhealthy"]
+    previous: Literal["learning", "in_force", "unhealthy"]
+    changed: bool
+    since: UnixNanos
+    grade: Literal["unknown", "good", "watch", "bad"]
+    reasons: list[Reason]
+    samples: int
+    needed: int
+    waiting: int
+    dropped: int
+    nominal: dict[str, float]
+    coverage: dict[str, float]
+    coverage_without: dict[str, float]
+    loss_ratio: dict[str, float]
+    weights: dict[str, dict[str, float]]
 
 
 class Alert(Fact, frozen=True, kw_only=True, tag="alert"):
@@ -461,6 +489,7 @@ AnyFact: TypeAlias = (
     | Position
     | Account
     | EngineState
+    | ModelHealth
     | Alert
     | CommandResult
     | DeadLetter

@@ -293,6 +293,15 @@ engine = Table(  # the newest state per market
     Column("body", LargeBinary, nullable=False),
 )
 
+model_health = Table(  # the newest word on the model, per market
+    "model_health",
+    metadata,
+    Column("market", String(40), primary_key=True),
+    Column("ts_event", BigInteger, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
 alerts = Table(
     "alerts",
     metadata,

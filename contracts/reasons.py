@@ -101,6 +101,14 @@ class WaitReason(StrEnum):
     NO_SETUP = "NO_SETUP"
 
 
+class ModelReason(StrEnum):
+    """What is wrong with a model."""
+
+    TOO_FEW_SAMPLES = "TOO_FEW_SAMPLES"
+    COVERAGE_OFF = "COVERAGE_OFF"
+    WORSE_THAN_WITHOUT = "WORSE_THAN_WITHOUT"
+
+
 class EntryReason(StrEnum):
     """Why a coin is entered: what speaks for a decision."""
 

@@ -66,7 +66,18 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "最新价与盘口不一致[: {price:price} 对 {bid:price} / {ask:price}]",
     ),
     "PRICE_JUMP": ("The price jumped within a second and is doubted[: {price:price}]", "价格一秒内跳变, 暂不采信[: {price:price}]"),
-    "MODEL_UNHEALTHY": ("A model is asked for and none is in force", "要求使用模型, 但没有可用模型"),
+    "MODEL_UNHEALTHY": (
+        (
+            "A model is asked for and none is in force[: {samples:whole} of {needed:whole} outcomes learned]"
+            "[: coverage of {side} {coverage:share} instead of {nominal:share}][: loss of {side} {ratio:share} of that without]"
+            "[: good for {clean:whole} of {recover:whole} minutes]"
+        ),
+        (
+            "要求使用模型, 但没有可用模型[: 已学习 {samples:whole} / {needed:whole} 个结果]"
+            "[: {side} 覆盖率 {coverage:share}, 应为 {nominal:share}][: {side} 损失为无模型的 {ratio:share}]"
+            "[: 已正常 {clean:whole} / {recover:whole} 分钟]"
+        ),
+    ),
     "NOT_TRADING": ("The venue does not trade this coin now[ ({status})]", "交易所目前不交易该币[ ({status})]"),
     "ILLIQUID": (
         "A filter of discovery, such as too little volume in 24 hours, holds the coin back[: {filter}]",
@@ -133,6 +144,16 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "BLACK_SWAN": ("A violent move within five minutes", "五分钟内剧烈波动"),
     "CLOSE_COMMAND": ("Closed by command", "手动平仓"),
     "CLOSE_ALL_COMMAND": ("Closed with all others by command", "手动全部平仓"),
+    # what is wrong with a model
+    "TOO_FEW_SAMPLES": ("{samples:whole} of {needed:whole} outcomes learned", "已学习 {samples:whole} / {needed:whole} 个结果"),
+    "COVERAGE_OFF": (
+        "Coverage of {side} is {coverage:share} instead of {nominal:share}",
+        "{side} 覆盖率为 {coverage:share}, 应为 {nominal:share}",
+    ),
+    "WORSE_THAN_WITHOUT": (
+        "The loss of {side} is {ratio:share} of that without a model, at most {most:share}",
+        "{side} 损失为无模型的 {ratio:share}, 上限 {most:share}",
+    ),
     # what moves a coin through the pool
     "ADMIT": ("Among the hottest", "进入最热名单"),
     "LISTED": ("Newly listed", "新上市"),
@@ -156,6 +177,14 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "交易所暂停交易[ ({status})]: 持仓等待中",
     ),
     "TRADING_RESUMED": ("The venue trades the coin again", "交易所已恢复交易"),
+    "MODEL_IN_FORCE": ("The model of edge and risk is in force[: {version}]", "优势与风险模型已启用[: {version}]"),
+    "MODEL_WITHDRAWN": (
+        (
+            "The model of edge and risk is withdrawn[: coverage of {side} {coverage:share} instead of {nominal:share}]"
+            "[: loss of {side} {ratio:share} of that without]"
+        ),
+        "优势与风险模型已停用[: {side} 覆盖率 {coverage:share}, 应为 {nominal:share}][: {side} 损失为无模型的 {ratio:share}]",
+    ),
     "LOSSES_IN_A_ROW": ("Losing trades in a row[: {losses:whole}]", "连续亏损[: {losses:whole} 笔]"),
     "NEW_LISTING": ("A new coin is traded[ at {price:price}]", "新币开始交易[, 价格 {price:price}]"),
     "UNKNOWN_SYMBOL": ("The desk knows no such symbol[: {symbol}]", "未知的交易对[: {symbol}]"),

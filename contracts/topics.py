@@ -58,6 +58,9 @@ POSITIONS = Topic(name="position.v1", payload=facts.Position | facts.Account, ke
 ENGINE_STATE = Topic(
     name="engine_state.v1", payload=facts.EngineState | facts.CommandResult, key="market", about="what may be sent, and why"
 )
+MODEL_HEALTH = Topic(
+    name="model_health.v1", payload=facts.ModelHealth, key="market", about="how good the model is, and whether it is gone by"
+)
 ALERTS = Topic(name="alert.v1", payload=facts.Alert, key="market", about="what a person should know")
 DEAD_LETTERS = Topic(name="dead_letter.v1", payload=facts.DeadLetter, key="source", about="what nobody could read")
 
@@ -74,6 +77,7 @@ TOPICS: dict[str, Topic] = {
         ORDER_RESULTS,
         POSITIONS,
         ENGINE_STATE,
+        MODEL_HEALTH,
         ALERTS,
         DEAD_LETTERS,
     )
@@ -98,6 +102,7 @@ TOPIC_OF: dict[type, Topic] = {
     facts.Account: POSITIONS,
     facts.EngineState: ENGINE_STATE,
     facts.CommandResult: ENGINE_STATE,
+    facts.ModelHealth: MODEL_HEALTH,
     facts.Alert: ALERTS,
     facts.DeadLetter: DEAD_LETTERS,
 }

@@ -207,6 +207,12 @@ def _engine(f: facts.EngineState) -> tuple[str, str]:
     return f"{f.state}{paused}, tickers {f.ticker_age_ms} ms old {because(f.reasons)}".rstrip(), colour
 
 
+def _model_health(f: facts.ModelHealth) -> tuple[str, str]:
+    sides = [f"{side} covers {f.coverage[side]:.2f} (of {f.nominal[side]:g}), loss {f.loss_ratio[side]:.3f}" for side in f.coverage]
+    told = ", ".join([f"{f.version} {f.state}, {f.grade}, {f.samples} outcomes", *sides])
+    return f"{told} {because(f.reasons)}".rstrip(), GOOD if f.state == "in_force" else PLAIN
+
+
 def _alert(f: facts.Alert) -> tuple[str, str]:
     args = ", ".join(f"{key} {_value(item)}" for key, item in f.args.items())
     return f"{f.severity}: {f.code} {args}".rstrip(), BAD if f.severity == "critical" else LOUD
@@ -258,6 +264,7 @@ _WORDS: dict[type, Callable[[Any], tuple[str, str]]] = {
     facts.Position: _position,
     facts.Account: _account,
     facts.EngineState: _engine,
+    facts.ModelHealth: _model_health,
     facts.Alert: _alert,
     facts.CommandResult: _command,
     facts.DeadLetter: _letter,

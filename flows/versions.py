@@ -15,8 +15,8 @@ DIGITS = 12
 
 @cache
 def versions() -> Versions:
-    """The commit of this checkout (or the release, where it is installed without one), the topic decided from, no model."""
-    return Versions(model="", data=EVENTS.name, git=commit(ROOT / ".git") or metadata.version("emberline"))
+    """The commit of this checkout (or the release, where it is installed without one), and the topic decided from."""
+    return Versions(data=EVENTS.name, git=commit(ROOT / ".git") or metadata.version("emberline"))
 
 
 def commit(folder: Path) -> str:

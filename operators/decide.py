@@ -20,8 +20,10 @@ from contracts.events import Instruments, StreamGap
 from contracts.settings import DeskSettings
 from operators.bar_memory import MINUTE_S, BarMemory
 from operators.decide_state import NEVER, TOLD, DecideState
-from operators.gates import Judgement, Seen
+from operators.edge_model import IN_FORCE, NONE, STATUS, EdgeModel
+from operators.gates import Column, Judgement, Seen
 from operators.group_numbers import GroupNumbers
+from operators.model_health import ModelWatch
 from operators.observe import DECIDE, FRAME, TOLD_COLUMNS, settle, share
 from operators.packets import Versions, Writer
 from operators.sight import Sight
@@ -58,6 +60,8 @@ class Decide:
         self._outlook = self._bars.outlook
         self._sight = Sight(settings, self._weights, self._outlook)
         self._groups = GroupNumbers()
+        self._model = EdgeModel(settings)
+        self._watch = ModelWatch(settings)
         self._follow = int(settings.exits.max_holding_s * SECOND)
         self._repeat = int(settings.signals.repeat_s * SECOND)
 
@@ -81,6 +85,7 @@ class Decide:
             side=np.zeros((n, s)),
             followed=np.full(s, NEVER, np.int64),
             untradeable={},
+            model=self._model.start(),
         )
         state.pace[:, TOLD] = -1
         return state
@@ -91,6 +96,7 @@ class Decide:
         state.widen(piece.width)
         self._bars.widen(state, piece.width)
         self._sight.widen(state, piece)
+        self._model.widen(state.model, piece.width)
         frames = piece.frames
         count = len(frames) if frames is not None else 0
         agreed = np.full((count, piece.width), np.nan)
@@ -106,6 +112,7 @@ class Decide:
                 if frames is not None and at < count:
                     self._sight.gather(state, frames, walked, at + 1)
                 self._bars.take_minute(state, piece, what)
+                self._learn(state, piece, what)
             else:
                 self._sight.take_event(state, piece, what)
         self._judge(state, piece, agreed, walked, done, count)
@@ -132,6 +139,25 @@ class Decide:
         found.sort(key=lambda stop: (stop[0], stop[1]))
         return [(at, what) for at, _, what in found]
 
+    def _learn(self, state: DecideState, piece: Slice, b: int) -> None:
+        """Let the model learn from what the minute completed, and tell how good it is."""
+        model = state.model
+        if model.marks[STATUS] == NONE:
+            return
+        block, frames = piece.bars[MINUTE_S], piece.frames
+        now = int(block.ts_open[b]) + MINUTE_S * SECOND
+        self._model.learn(model, state.outlook, now // (MINUTE_S * SECOND))
+        self._watch.judge(model, now)
+        frame = int(block.frame[b])
+        if frames is None or frame < 0 or not self._watch.due(model, now):
+            return
+        row, offset = int(frames.row[frame]), int(frames.offset[frame])
+        used = self._model.hash(model) if model.marks[STATUS] == IN_FORCE else ""
+        told = self._watch.fact(model, piece, offset, now, used)
+        piece.add(row, RANK, told)
+        if told.changed:
+            piece.add(row, RANK, self._watch.alert(told))
+
     def _judge(self, state: DecideState, piece: Slice, agreed: F8, walked: I8, first: int, last: int) -> None:
         """Judge the candidates of frames first..last - 1, between which no bar, history or event came.
 
@@ -145,8 +171,9 @@ class Decide:
         minute, gathered = state.minute.copy(), int(walked[FRAME])
         seen = self._sight.see(state, piece, frames, heat, top, walked, first, last)
         group = self._groups.of(piece, first, state.pace.shape[2])
+        unfit = self._watch.unfit(state.model) if self._settings.guards.model_required else {}
         for number, (strategy, writer) in enumerate(zip(self._strategies, self._writers, strict=True)):
-            judged = strategy.judge(seen[number], bool(piece.model_hash))
+            judged = strategy.judge(seen[number])
             told = np.empty((top.shape[1] * (last - first), TOLD_COLUMNS), np.int64)
             rows = settle(
                 first,
@@ -162,7 +189,9 @@ class Decide:
             )
             for frame, k, symbol, verdict, in_the_way, since in told[:rows].tolist():
                 status = state.untradeable.get(piece.symbols[symbol], "")
-                place = Place(frame, frame - first, k, symbol, verdict, in_the_way, since, status)
+                modelled = seen[number].columns[Column.MODEL, frame - first, k] > 0.0
+                model = self._model.hash(state.model) if modelled else ""
+                place = Place(frame, frame - first, k, symbol, verdict, in_the_way, since, status, model, unfit)
                 self._tell(state, piece, frames, place, seen[number], judged, writer)
             if number == 0:
                 share(

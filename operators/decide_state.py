@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 import numpy as np
 
 from contracts.errors import StateError
 from operators.aggregate import AggregateState
+from operators.edge_model import EdgeModelState
 from operators.indicators import IndicatorState
 from operators.outlook import OutlookState
 from operators.slices import F8, I8
@@ -37,7 +38,7 @@ class DecideState(State):
     (timeframes, ANCHORS, S); minute (2, S) and flow (timeframes, 2, S) quote volume bought and sold; last_close,
     last_trade (S,); until (3, S) and pace (strategies, 3, S) as named above; side (strategies, S) consensus with
     hysteresis; followed (S,) until when the consensus is told of a coin decided on; untradeable: status of symbols that
-    the venue does not trade; strategies: the names that the rows belong to.
+    the venue does not trade; strategies: the names that the rows belong to; model: what was learned of edge and risk.
     """
 
     strategies: list[str]
@@ -55,6 +56,7 @@ class DecideState(State):
     side: F8
     followed: I8
     untradeable: dict[str, str]
+    model: EdgeModelState = field(default_factory=EdgeModelState)
 
     def widen(self, symbols: int) -> None:
         """Make room for so many symbols in the columns kept here."""
@@ -78,6 +80,7 @@ class DecideState(State):
             "indicators": {seconds: state.dump() for seconds, state in own.pop("indicators").items()},
             "bars": {seconds: state.dump() for seconds, state in own.pop("bars").items()},
             "outlook": own.pop("outlook").dump(),
+            "model": own.pop("model").dump(),
         }
         return type(self).__name__, self.VERSION, {**_copies(own), **nested}
 
@@ -96,6 +99,8 @@ class DecideState(State):
             "bars": {s: AggregateState.load(state) for s, state in own.pop("bars").items()},
             "outlook": OutlookState.load(own.pop("outlook")),
         }
+        if "model" in own:  # absent in what was written before there was one
+            nested["model"] = EdgeModelState.load(own.pop("model"))
         return cls(**_copies(own), **nested)
 
     def arrange(self, strategies: list[str]) -> None:

@@ -32,7 +32,7 @@ class Column(IntEnum):
     HEAT = 5  # 0..100
     CHANGE_1M = 6  # fraction, against the close of the minute before last; NaN while unknown
     CHANGE_5M = 7  # fraction, against the close five to six minutes ago; NaN while unknown
-    EDGE_BPS = 8  # see `outlook`; NaN while unknown
+    EDGE_BPS = 8  # see `outlook` and `edge_model`; NaN while unknown
     RISK_BPS = 9
     SLIPPAGE_BPS = 10  # of one side
     COST_BPS = 11  # of the round trip
@@ -45,6 +45,7 @@ class Column(IntEnum):
     TRADING = 18
     HOT = 19
     PASSED = 20
+    MODEL = 21  # edge and risk are the model's
 
 
 class Threshold(IntEnum):
@@ -145,7 +146,7 @@ class Judgement:
     gates: B1
 
 
-def entry_gates(seen: Seen, guards: GuardSettings, direction: float, model: bool) -> B1:
+def entry_gates(seen: Seen, guards: GuardSettings, direction: float) -> B1:
     """Ask every gate that all strategies share; SETUP and the sequential ones come back open."""
     c, limits = seen.columns, seen.limits
     gates = np.ones((len(Gate), *seen.consensus.shape), dtype=np.bool_)
@@ -164,7 +165,7 @@ def entry_gates(seen: Seen, guards: GuardSettings, direction: float, model: bool
     gates[Gate.STAGE] = (c[Column.HOT] > 0.0) | (limits[Threshold.HOT_ONLY] == 0.0)
     gates[Gate.HEAT] = c[Column.HEAT] >= limits[Threshold.HEAT_MIN]
     gates[Gate.LIQUID] = c[Column.PASSED] > 0.0
-    gates[Gate.MODEL] = model or not guards.model_required
+    gates[Gate.MODEL] = (c[Column.MODEL] > 0.0) | (not guards.model_required)
     gates[Gate.QUOTED] = ~unquoted | (not guards.quote_required)
     gates[Gate.DEPTH] = (c[Column.TOUCH] > guards.touch_min) | np.isnan(c[Column.TOUCH])
     gates[Gate.SPREAD] = (spread <= limits[Threshold.SPREAD_MAX_BPS]) | unquoted

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from operators.decide_state import DECIDED_AT, DUPLICATE, GAP, JUMP, NEVER, TOLD, TOLD_AT
+from operators.edge_model import IN_FORCE, NONE, STATUS, foresee
 from operators.gates import Column, Gate, Threshold
 from operators.indicators.layout import Out
 from operators.jit import kernel
@@ -41,6 +42,7 @@ C_JUMPED: Final = int(Column.JUMPED)
 C_TRADING: Final = int(Column.TRADING)
 C_HOT: Final = int(Column.HOT)
 C_PASSED: Final = int(Column.PASSED)
+C_MODEL: Final = int(Column.MODEL)
 T_CONSENSUS: Final = int(Threshold.CONSENSUS_MIN)
 T_REARM: Final = int(Threshold.REARM_NS)
 T_GROUP: Final = int(Threshold.GROUP_HOLD_NS)
@@ -172,6 +174,11 @@ def see(
     known: F8,
     outlook_whole: I8,
     outlook_parts: F8,
+    weights_of_model: F8,
+    said: F8,
+    waiting: I8,
+    taken: F8,
+    marks: I8,
     votes: F8,
     anchors: F8,
     flow: F8,
@@ -218,7 +225,12 @@ def see(
             price = close[f, s]
             for limit in range(LIMITS):
                 limits[limit, i, k] = thresholds[limit, s]
-            look(past_count, past, asked, known, s, outlook_whole, outlook_parts)
+            anew = look(past_count, past, asked, known, s, outlook_whole, outlook_parts)
+            if anew and marks[STATUS] != NONE:
+                minute_closed = (now + SECOND) % (60 * SECOND) == 0  # later in a minute a part of its outcome is known
+                minutes = (now + SECOND) // (60 * SECOND)
+                foresee(past_count, past, known, s, minutes, minute_closed, weights_of_model, said, waiting, taken, marks)
+            modelled = marks[STATUS] == IN_FORCE and not math.isnan(said[0, s])
             b, a = bid[f, s], ask[f, s]
             quoted = b > 0.0 and a > 0.0
             spread = 20_000.0 * (a - b) / (a + b) if quoted else math.nan
@@ -237,8 +249,9 @@ def see(
             seen[C_HEAT, i, k] = heat[f, s]
             seen[C_CHANGE_1M, i, k] = price / known[CLOSE_1M, s] - 1.0
             seen[C_CHANGE_5M, i, k] = price / known[CLOSE_5M, s] - 1.0
-            seen[C_EDGE, i, k] = 10_000.0 * known[EDGE, s]
-            seen[C_RISK, i, k] = 10_000.0 * known[RISK, s]
+            seen[C_EDGE, i, k] = 10_000.0 * (said[0, s] if modelled else known[EDGE, s])
+            seen[C_RISK, i, k] = 10_000.0 * (said[1, s] if modelled else known[RISK, s])
+            seen[C_MODEL, i, k] = 1.0 if modelled else 0.0
             seen[C_SLIPPAGE, i, k] = slippage
             seen[C_COST, i, k] = numbers[FEES] + paid + 2.0 * slippage
             seen[C_ATR, i, k] = 10_000.0 * values[O_ATR, s] / price

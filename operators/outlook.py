@@ -149,10 +149,10 @@ def _swing(close: F8, n: int) -> float:
 
 
 @kernel
-def look(count: I8, bars: F8, asked: I8, known: F8, s: int, whole: I8, parts: F8) -> None:
-    """Make `known` of symbol `s`, once per bar; NaN where the window holds too little."""
+def look(count: I8, bars: F8, asked: I8, known: F8, s: int, whole: I8, parts: F8) -> bool:
+    """Make `known` of symbol `s`, once per bar; NaN where the window holds too little. Returns whether it was made anew."""
     if asked[s] == count[s]:
-        return
+        return False
     asked[s] = count[s]
     known[CLOSE_1M, s] = close_before(count, bars, s, 1)
     known[CLOSE_5M, s] = close_before(count, bars, s, 5)
@@ -163,7 +163,7 @@ def look(count: I8, bars: F8, asked: I8, known: F8, s: int, whole: I8, parts: F8
         known[part, s] = math.nan
     starts = held - horizon
     if starts < samples or held <= recent + 1:
-        return
+        return True
     oldest = count[s] - held
     high, low, close = np.empty(held), np.empty(held), np.empty(held)
     for i in range(held):
@@ -200,6 +200,7 @@ def look(count: I8, bars: F8, asked: I8, known: F8, s: int, whole: I8, parts: F8
     known[RISK, s] = scale * quantile(np.sort(losses[:n]), n, parts[1])
     known[SWING, s] = swing
     known[SAMPLES, s] = n
+    return True
 
 
 @kernel

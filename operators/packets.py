@@ -18,6 +18,7 @@ import numpy as np
 from contracts.facts import CostAssumption, DecisionPacket, Signal
 from contracts.settings import DeskSettings
 from contracts.settings.trading import ExitSettings
+from operators.edge_model import VERSION
 from operators.gates import GATE_NAMES, Column, Gate, Judgement, Seen, significant
 from operators.ids import trace_id
 from operators.indicators.layout import Out
@@ -42,9 +43,8 @@ GATES: Final = list(Gate)
 
 @dataclass(frozen=True, slots=True)
 class Versions:
-    """What was in force: model, data and code. Empty where there is none."""
+    """What was in force: data and code. Empty where there is none."""
 
-    model: str = ""
     data: str = ""
     git: str = ""
 
@@ -122,7 +122,7 @@ class Writer:
             offset=int(frames.offset[place.frame]),
             ts_event=int(frames.ts_open[place.frame]) + SECOND,
             settings_hash=piece.settings_hash,
-            model_hash=piece.model_hash,
+            model_hash=place.model or piece.model_hash,
             symbol=piece.symbols[s],
             strategy=self._strategy,
             shadow=self._shadow,
@@ -164,7 +164,7 @@ class Writer:
             offset=int(frames.offset[place.frame]),
             ts_event=now,
             settings_hash=piece.settings_hash,
-            model_hash=piece.model_hash,
+            model_hash=place.model or piece.model_hash,
             symbol=piece.symbols[s],
             strategy=self._strategy,
             shadow=self._shadow,
@@ -182,7 +182,7 @@ class Writer:
             reward_risk=reward_risk(own.exits),
             expected_edge_bps=number(seen.columns[Column.EDGE_BPS, f, k]),
             edge_risk_bps=risk_bps,
-            edge_source=self._versions.model if piece.model_hash else "realised_volatility",
+            edge_source=VERSION if place.model else "realised_volatility",
             start_probabilities={name: round(p, 4) for name, p in probabilities.items() if isfinite(p)},
             cost=self._cost(seen, f, k),
             consensus=number(seen.consensus[f, k]),
@@ -191,7 +191,7 @@ class Writer:
             generated_at_utc=_iso(now, UTC),
             generated_at_local=_iso(now, self._zone),
             reasons=self._reasons.entry(place, seen, side),
-            model_version=self._versions.model,
+            model_version=VERSION if place.model else "",
             data_version=self._versions.data,
             git_version=self._versions.git,
         )

@@ -24,7 +24,7 @@ class Place:
     """Where a verdict stands: its frame in the slice, in the judged block, its place among the candidates, its coin.
 
     in_the_way: the coin of its group that was decided on, -1 none; since: when this coin was, `NEVER` where that does not hold
-    it back; status: the venue's, "" where it trades.
+    it back; status: the venue's, "" where it trades; model: hash of the model that edge and risk come from, "" without.
     """
 
     frame: int
@@ -35,6 +35,8 @@ class Place:
     in_the_way: int
     since: int
     status: str
+    model: str
+    unfit: Mapping[str, float | str]
 
 
 class Reasons:
@@ -93,6 +95,8 @@ class Reasons:
             return Reason(reason.code, reason.args | self._setup)
         if gate is Gate.FRESH:
             return Reason(reason.code, self._ages(piece, place))
+        if gate is Gate.MODEL:
+            return Reason(reason.code, dict(place.unfit))
         if gate is Gate.TRADING and place.status:
             return Reason(reason.code, {"status": place.status})
         if gate is Gate.LIQUID and piece.pool is not None:

@@ -189,6 +189,7 @@ class ReadModel:
         rows += self._put(connection, model.positions, list(batch.positions.values()))
         rows += self._put(connection, model.equity, list(batch.equity.values()))
         rows += self._put(connection, model.engine, list(batch.engine.values()))
+        rows += self._put(connection, model.model_health, list(batch.model_health.values()))
         rows += self._put(connection, model.alerts, list(batch.alerts.values()))
         rows += self._put(connection, model.commands, list(batch.commands.values()))
         return rows + self._letters(connection, batch.letters)
@@ -359,6 +360,7 @@ _WHEN: dict[Any, Condition | None] = {
     ),
     model.equity: None,
     model.engine: lambda old, new: new.ts_event >= old.ts_event,
+    model.model_health: lambda old, new: new.ts_event >= old.ts_event,
     model.commands: None,
     model.dead_letters: None,
     model.offsets: None,

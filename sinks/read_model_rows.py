@@ -49,6 +49,7 @@ class Gathered:
         self.positions: dict[str, Row] = {}
         self.equity: dict[tuple[str, int], Row] = {}
         self.engine: dict[str, Row] = {}
+        self.model_health: dict[str, Row] = {}
         self.alerts: dict[str, Row] = {}
         self.commands: dict[str, Row] = {}
         self.letters: list[facts.DeadLetter] = []
@@ -245,6 +246,10 @@ class Gathered:
             },
         )  # fmt: skip
 
+    def _model_health(self, fact: facts.ModelHealth, body: bytes) -> None:
+        row = {"market": fact.market, "ts_event": fact.ts_event, "state": fact.state, "body": body}
+        _newest(self.model_health, fact.market, row)
+
     def _alert(self, fact: facts.Alert, body: bytes) -> None:
         self.alerts.setdefault(
             fact.id,
@@ -295,6 +300,7 @@ _TAKERS: dict[type, Callable[[Gathered, Any, bytes], None]] = {
     facts.Position: Gathered._position,
     facts.Account: Gathered._account,
     facts.EngineState: Gathered._engine,
+    facts.ModelHealth: Gathered._model_health,
     facts.Alert: Gathered._alert,
     facts.CommandResult: Gathered._command,
     facts.DeadLetter: Gathered._letter,

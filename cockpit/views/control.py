@@ -11,6 +11,7 @@ from cockpit.context import settings
 from cockpit.counters import counter_name
 from cockpit.live import live
 from cockpit.login import login_form
+from cockpit.model_card import model_blocks
 from cockpit.queries import ReadModelMissing
 from cockpit.reading import SEVERITY_TONES, code_text
 from cockpit.strings import word
@@ -101,7 +102,7 @@ def history() -> None:
 
 @live
 def health() -> None:
-    """Lag, skew, cycles, counters, alerts, and what could not be read."""
+    """Lag, skew, cycles, counters, the model, alerts, and what could not be read."""
     url, market, zone = session.url(), session.market(), session.zone()
     desk = queries.desk(url, market, settings().cockpit.stale_after_s)
     blocks = [panel.heading(word("health"))]
@@ -131,6 +132,7 @@ def health() -> None:
         if counters:
             section = {"kind": "grid", "label": word("counted"), "items": counters}
             blocks.append({"kind": "card", "title": "", "sections": [section]})
+    blocks += model_blocks(queries.model_health(url, market), zone)
     entries = [
         {
             "when": formats.clock(row["ts_event"], zone),

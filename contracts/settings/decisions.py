@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 
@@ -76,6 +78,30 @@ class OutlookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
                 raise ValueError(f"`{name}`: expected 0..1, was {getattr(self, name)}")
 
 
+class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The model of expected edge and risk: learned from what came of earlier candidates, withdrawn where it is not fit."""
+
+    name: Literal["online_quantiles", "none"] = "online_quantiles"
+    rate: float = 0.03  # step size of AdaGrad, natural log of the quantile
+    least_samples: int = 3000  # outcomes before it can be in force: 100 minutes of 30 candidates
+    health_half_life: float = 9600.0  # outcomes after which an older one counts half: 5 to 8 hours
+    coverage_slack: float = 0.10  # share; further from the nominal coverage it is unfit, from half of it on it is watched
+    loss_ratio_max: float = 1.02  # of the loss without a model; above it is unfit
+    recover_min: int = 30  # minutes in a row that it must be fit before it is gone by again
+    tell_min: int = 5  # minutes between two `ModelHealth` facts
+
+    def __post_init__(self) -> None:
+        """Refuse values that mean nothing. Raises ValueError."""
+        for name in ("rate", "health_half_life", "loss_ratio_max"):
+            if not getattr(self, name) > 0.0:
+                raise ValueError(f"`{name}`: expected more than 0, was {getattr(self, name)}")
+        if not 0.0 < self.coverage_slack < 1.0:
+            raise ValueError(f"`coverage_slack`: expected in (0, 1), was {self.coverage_slack}")
+        for name in ("least_samples", "recover_min", "tell_min"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`{name}`: expected at least 1, was {getattr(self, name)}")
+
+
 class GuardSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Fail-safe: data, model or market in a state that opens nothing."""
 
@@ -87,5 +113,5 @@ class GuardSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     misaligned_max: float = 0.02  # fraction between last price and mid of the book
     touch_min: float = 0.0  # quote currency on the thinner side of the touch must exceed this, where there are quotes
     quote_required: bool = False  # whether a coin without quotes is refused, or judged with the assumed spread
-    model_required: bool = False  # whether deciding waits for a model, or goes by realised volatility until then
+    model_required: bool = False  # whether deciding waits while no model is in force, or goes by realised volatility
     impact: float = 0.5  # slippage adds this times the mean minute's move times sqrt(notional / a minute's volume)

@@ -13,7 +13,13 @@ from typing import Any
 import msgspec
 
 from contracts.errors import SettingsError
-from contracts.settings.decisions import GuardSettings, IndicatorSettings, OutlookSettings, SignalSettings
+from contracts.settings.decisions import (
+    GuardSettings,
+    IndicatorSettings,
+    ModelSettings,
+    OutlookSettings,
+    SignalSettings,
+)
 from contracts.settings.desk import FocusSettings, FrameSettings, FreshnessSettings, StatusSettings
 from contracts.settings.discovery import AnomalySettings, CandidateSettings, GroupSettings, HeatSettings
 from contracts.settings.sectors import inline_sectors
@@ -55,6 +61,7 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     indicators: IndicatorSettings = IndicatorSettings()
     signals: SignalSettings = SignalSettings()
     outlook: OutlookSettings = OutlookSettings()
+    model: ModelSettings = ModelSettings()
     guards: GuardSettings = GuardSettings()
     strategy: StrategySettings = StrategySettings()
     entry: EntrySettings = EntrySettings()

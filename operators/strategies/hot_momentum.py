@@ -45,9 +45,9 @@ class HotMomentum:
         self._change_min = own.change_1m_min
         self._guards = settings.guards
 
-    def judge(self, seen: Seen, model: bool) -> Judgement:
+    def judge(self, seen: Seen) -> Judgement:
         """Ask the shared gates for a long entry, and whether the price still rises."""
-        gates = entry_gates(seen, self._guards, 1.0, model)
+        gates = entry_gates(seen, self._guards, 1.0)
         gates[Gate.SETUP] = seen.columns[Column.CHANGE_1M] > self._change_min
         pull = np.minimum(np.maximum(seen.consensus, 0.0), 1.0)
         strength = 0.5 * (seen.columns[Column.HEAT] / 100.0) + 0.5 * pull

@@ -28,8 +28,8 @@ class Strategy(Protocol):
     weights: F8
     setup: dict[str, float]
 
-    def judge(self, seen: Seen, model: bool) -> Judgement:
-        """Judge F frames by K candidates, elementwise: no place may influence another. `model`: a model is in force."""
+    def judge(self, seen: Seen) -> Judgement:
+        """Judge F frames by K candidates, elementwise: no place may influence another."""
         ...
 
 

@@ -46,9 +46,9 @@ class Pullback:
         self._own = own
         self._guards = settings.guards
 
-    def judge(self, seen: Seen, model: bool) -> Judgement:
+    def judge(self, seen: Seen) -> Judgement:
         """Ask the shared gates for a long entry, and whether the price rests."""
-        gates = entry_gates(seen, self._guards, 1.0, model)
+        gates = entry_gates(seen, self._guards, 1.0)
         change = seen.columns[Column.CHANGE_1M]
         gates[Gate.SETUP] = (change <= -self._own.dip_min) & (change >= -self._own.dip_max)
         pull = np.minimum(np.maximum(seen.consensus, 0.0), 1.0)

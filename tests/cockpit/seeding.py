@@ -537,6 +537,20 @@ class Seeding:
         }  # fmt: skip
         put(connection, model.engine, row)
 
+    def set_model(self, state: str, grade: str, reasons: list[Reason]) -> None:
+        """Say how the model of edge and risk is."""
+        learned = grade != "unknown"
+        fact = facts.ModelHealth(
+            **self._common(f"model:{self.now}"), version="online_quantiles.1", state=state, previous="learning", changed=False,  # type: ignore[arg-type]
+            since=self.now - 3600 * NANOS, grade=grade, reasons=reasons, samples=5321 if learned else 0, needed=3000, waiting=420,  # type: ignore[arg-type]
+            dropped=2, nominal={"edge": 0.5, "risk": 0.8}, coverage={"edge": 0.51, "risk": 0.79} if learned else {},
+            coverage_without={"edge": 0.5, "risk": 0.74} if learned else {}, loss_ratio={"edge": 0.97, "risk": 0.95} if learned else {},
+            weights={},
+        )  # fmt: skip
+        row = {"market": MARKET, "ts_event": self.now, "state": state, "body": facts.encode_fact(fact)}
+        with self.engine.begin() as connection:
+            put(connection, model.model_health, row)
+
     def _happening(self, connection: Connection, at: int, i: int) -> None:
         symbol = SYMBOLS[i % 14]
         common = self._common(f"happening:{symbol}:{at}:{i}") | {"ts_event": at}

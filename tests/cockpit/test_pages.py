@@ -91,6 +91,37 @@ def test_a_pause_does_not_hide_a_fault(settings: Settings, seeding: Seeding):
     assert of_kind(opened(), "strip")[0]["state"]["name"] == "Blocked"
 
 
+def model_card(app: AppTest):
+    at = [block.get("text") for block in blocks(app)].index("Model of edge and risk")
+    return blocks(app)[at + 1]["sections"]
+
+
+def test_control_says_how_good_the_model_is(settings: Settings, seeding: Seeding):
+    queries.model_health.clear()
+    assert "Model of edge and risk" not in [block.get("text") for block in blocks(opened("control"))]
+    seeding.set_model("in_force", "good", [])
+    queries.model_health.clear()
+    [grid] = model_card(opened("control"))
+    told = {item["label"]: (item["value"], item["tone"]) for item in grid["items"]}
+    assert told["State"] == ("In force", "up")
+    assert told["Coverage, risk"] == ("79% / 80%", "")
+    assert told["Loss, edge"] == ("0.970", "")
+    assert any("without the model 74%" in item["tip"] for item in grid["items"])
+
+
+def test_control_says_why_a_model_was_withdrawn_or_is_still_learning(settings: Settings, seeding: Seeding):
+    seeding.set_model("unhealthy", "bad", [Reason("COVERAGE_OFF", {"side": "risk", "coverage": 0.61, "nominal": 0.8})])
+    queries.model_health.clear()
+    grid, notes = model_card(opened("control"))
+    assert grid["items"][0]["value"] == "Withdrawn"
+    assert [note["text"] for note in notes["items"]] == ["Coverage of risk is 0.61 instead of 0.80"]
+    seeding.set_model("learning", "unknown", [Reason("TOO_FEW_SAMPLES", {"samples": 0.0, "needed": 3000.0})])
+    queries.model_health.clear()
+    grid, notes = model_card(opened("control"))
+    assert grid["items"][0]["value"] == "Learning"
+    assert [note["text"] for note in notes["items"]] == ["0 of 3000 outcomes learned"]
+
+
 def test_the_ranking_lists_coins_with_six_scores(settings: Settings, seeding: Seeding):
     table = of_kind(opened(), "table")[0]
     assert len(table["rows"]) == len(SYMBOLS)

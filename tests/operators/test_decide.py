@@ -29,7 +29,7 @@ from tests.checks import Chain, Ran, check_laws, run
 from tests.operators.hot_market import Rising, RisingState
 
 PUMPED = "C01USDT"
-VERSIONS = Versions(model="", data="test", git="0" * 12)
+VERSIONS = Versions(data="test", git="0" * 12)
 
 
 def chain(

@@ -137,6 +137,15 @@ def engine(second: float, state: Any = "tradeable") -> facts.EngineState:
     )  # fmt: skip
 
 
+def model_health(second: float, state: Any = "in_force") -> facts.ModelHealth:
+    return facts.ModelHealth(
+        **_shared("model_health", str(second), second, int(second)), version="online_quantiles.1", state=state, previous="learning",
+        changed=False, since=START, grade="good", reasons=[], samples=5000, needed=3000, waiting=420, dropped=2,
+        nominal={"edge": 0.5, "risk": 0.8}, coverage={"edge": 0.51, "risk": 0.79}, coverage_without={"edge": 0.5, "risk": 0.74},
+        loss_ratio={"edge": 0.97, "risk": 0.95}, weights={},
+    )  # fmt: skip
+
+
 def alert(second: float, code: str = "gap") -> facts.Alert:
     return facts.Alert(
         **_shared("alert", f"{code}-{second}", second, int(second)),

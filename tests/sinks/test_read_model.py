@@ -236,6 +236,12 @@ def test_closed_position_is_not_reopened_by_an_older_fact(db: Written):
     assert (row["status"], row["closed_at"]) == ("closed", make.START + 5 * make.SECOND)
 
 
+def test_the_newest_word_on_the_model_is_kept(db: Written):
+    db(make.model_health(5, "unhealthy"))
+    db(make.model_health(4))
+    assert db.one(model.model_health)["state"] == "unhealthy"
+
+
 def test_engine_keeps_the_newest_state(db: Written):
     db(make.engine(5, "blocked"))
     db(make.engine(4))
