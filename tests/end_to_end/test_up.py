@@ -45,8 +45,6 @@ class Up:
         settings: dict[str, Any] = {
             "broker": {"kind": "embedded", "address": self.broker},
             "simulator": {"port": self.exchange, "symbols": 40, "market": QUIET},
-            # History, with its pumps, would set the level; so a rise of 6 % in 5 minutes rings.
-            "candidates": {"alarm": {"start": -3.7, "history_least_min": 10_000}},
             "cockpit": {"port": free_port()},
             "run": {"folder": str(self.var)},
             "read_model": {"url": self.url},
