@@ -9,7 +9,7 @@ from cockpit.queries import Row
 from cockpit.reading import reason_text, spelled
 from cockpit.strings import word
 
-STATE_TONES = {"learning": "muted", "in_force": "up", "unhealthy": "down"}
+STATE_TONES = {"off": "muted", "learning": "muted", "in_force": "up", "unhealthy": "down"}
 GRADE_TONES = {"unknown": "muted", "good": "up", "watch": "warn", "bad": "down"}
 
 

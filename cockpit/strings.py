@@ -268,6 +268,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "{version}, in this state since {since}. Not in force: the desk goes by realised volatility, or waits where the settings ask",
         "{version}, 自 {since} 起处于此状态。未启用时使用已实现波动率, 或按设置等待",
     ),
+    "model_off": ("Switched off", "已关闭"),
     "model_learning": ("Learning", "学习中"),
     "model_in_force": ("In force", "已启用"),
     "model_unhealthy": ("Withdrawn", "已停用"),

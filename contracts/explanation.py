@@ -156,8 +156,9 @@ def _source_lines(source: Fact, say: Say) -> list[str]:
     code = ""
     if isinstance(source, DecisionPacket):
         code = say("code", git=source.git_version, data=source.data_version)
-        if source.model_version:
-            code += say("model", version=source.model_version, hash=source.model_hash)
+    if source.model_hash:
+        version = getattr(source, "model_version", "")
+        code += say("model", model=f"{version} {source.model_hash}".strip())
     return [
         say(
             "traced",

@@ -93,7 +93,7 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
         "From the log: market {market}, partition {partition}, offset {offset}; settings {settings}, trace {trace}{code}",
         "日志来源: 市场 {market}, 分区 {partition}, 偏移 {offset}; 设置 {settings}, 追踪 {trace}{code}",
     ),
-    "model": (", model {version} {hash}", ", 模型 {version} {hash}"),
+    "model": (", model {model}", ", 模型 {model}"),
     "code": (", code {git}, data {data}", ", 代码 {git}, 数据 {data}"),
 }
 """key -> (English, Chinese)."""

@@ -419,8 +419,8 @@ class ModelHealth(Fact, frozen=True, kw_only=True, tag="model_health"):
     """
 
     version: str
-    state: Literal["learning", "in_force", "unhealthy"]
-    previous: Literal["learning", "in_force", "unhealthy"]
+    state: Literal["off", "learning", "in_force", "unhealthy"]
+    previous: Literal["off", "learning", "in_force", "unhealthy"]
     changed: bool
     since: UnixNanos
     grade: Literal["unknown", "good", "watch", "bad"]

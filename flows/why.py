@@ -23,7 +23,8 @@ READ: Final = (SIGNALS.name, DECISIONS.name, ORDER_ATTEMPTS.name, ORDER_RESULTS.
 
 __all__ = ["READ", "Explanation", "Messages", "broker_messages", "explain", "folder_messages", "words"]
 
-Messages: TypeAlias = Callable[[], Iterator[bytes]]
+Messages: TypeAlias = Callable[[], Iterator[tuple[str, int, bytes]]]
+"""Where a fact stands (a file or topic, its line or offset), and its bytes."""
 
 
 def folder_messages(folder: Path) -> Messages:
@@ -34,11 +35,12 @@ def folder_messages(folder: Path) -> Messages:
             f"why: {folder}: expected files such as {SIGNALS.name}.jsonl; `ember replay --out` writes them"
         )
 
-    def read() -> Iterator[bytes]:
+    def read() -> Iterator[tuple[str, int, bytes]]:
         for file in files:
             if file.is_file():
                 with file.open("rb") as lines:
-                    yield from lines
+                    for number, line in enumerate(lines, 1):
+                        yield str(file), number, line
 
     return read
 
@@ -46,7 +48,7 @@ def folder_messages(folder: Path) -> Messages:
 def broker_messages(address: str) -> Messages:
     """What the broker still holds of the topics that tell of decisions. Reading raises BrokerError when it does not answer."""
 
-    def read() -> Iterator[bytes]:
+    def read() -> Iterator[tuple[str, int, bytes]]:
         reader = TopicReader(address, {})
         try:
             partitions = reader.connect(READ)
@@ -56,7 +58,7 @@ def broker_messages(address: str) -> Messages:
             ends = {place: reader.bounds(place)[1] for place in places}
             while any(reader.next[place] < end for place, end in ends.items()):
                 for message in reader.poll(5000, 0.2):
-                    yield message.value() or b""
+                    yield message.topic() or "", message.offset() or 0, message.value() or b""
         finally:
             reader.close()
 
@@ -91,9 +93,12 @@ def explain(messages: Messages, question: str, at: int | None = None) -> Explana
 
 def _about(messages: Messages, text: str) -> Iterator[Fact]:
     needle = f'"{text}"'.encode()
-    for raw in messages():
+    for where, number, raw in messages():
         if needle in raw or f'"{text}-signal"'.encode() in raw:
-            fact = decode_fact(raw)
+            try:
+                fact = decode_fact(raw)
+            except msgspec.DecodeError as e:
+                raise CommandError(f"why: {where}:{number}: no fact ({e}); was it cut off? Leave that line out, or write it anew") from e
             if isinstance(fact, Fact):
                 yield fact
 

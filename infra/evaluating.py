@@ -73,7 +73,7 @@ def _report(source: str, settings: Settings, market: str, begin: str | None, end
     from flows.evaluate import evaluate_discovery, evaluate_discovery_log
     from infra.replaying import opener, parse_time
 
-    begin_ns, end_ns = parse_time(begin), parse_time(end)
+    begin_ns, end_ns = parse_time(begin, "--from"), parse_time(end, "--to")
     begin_ms = None if begin_ns is None else begin_ns // 1_000_000
     end_ms = None if end_ns is None else end_ns // 1_000_000
     path = Path(source)

@@ -42,7 +42,7 @@ def why(
     chosen: Language = "zh" if language == "zh" else "en"
     address = "" if facts is not None else broker_address(load_settings(settings), broker)
     messages = folder_messages(facts) if facts is not None else broker_messages(address)
-    told = explain(messages, question, parse_time(at))
+    told = explain(messages, question, parse_time(at, "--at"))
     if as_json:
         sys.stdout.buffer.write(msgspec.json.encode(told) + b"\n")
         return

@@ -66,39 +66,37 @@ def opener(source: str, settings: Settings, begin: str | None, end: str | None) 
 
     path = Path(source)
     if path.is_dir():
-        return lambda market: archive_batches(path, market, parse_time(begin), parse_time(end))
+        return lambda market: archive_batches(path, market, parse_time(begin, "--from"), parse_time(end, "--to"))
     if path.suffix == ".parquet":
         if not path.is_file():
             raise CommandError(f"{path}: no such file")
-        return lambda _market: candle_batches(path, t_from=parse_time(begin), t_to=parse_time(end))
+        return lambda _market: candle_batches(path, t_from=parse_time(begin, "--from"), t_to=parse_time(end, "--to"))
     if source == KAFKA or (":" in source and source.rpartition(":")[2].isdigit()):
         address = broker_address(settings, None if source == KAFKA else source)
 
-        def offset(market: str, text: str | None) -> int | None:
+        def offset(market: str, text: str | None, option: str) -> int | None:
             if text is None or text.isdigit():
                 return int(text) if text else None
-            return offset_at(address, settings.markets[market].partition, parse_time(text) or 0)
+            return offset_at(address, settings.markets[market].partition, parse_time(text, option) or 0)
 
         return lambda market: kafka_batches(
-            address, settings.markets[market].partition, offset(market, begin), offset(market, end), rows=20_000
+            address, settings.markets[market].partition, offset(market, begin, "--from"), offset(market, end, "--to"), rows=20_000
         )
     raise CommandError(
         f"{source}: expected an archive's folder, a .parquet file of candles, `kafka` or HOST:PORT"
     )
 
 
-def parse_time(text: str | None) -> int | None:
-    """ISO 8601 as Unix nanoseconds; a time without zone is UTC. Raises CommandError."""
+def parse_time(text: str | None, option: str) -> int | None:
+    """ISO 8601 as Unix nanoseconds; a time without zone is UTC. Raises typer.BadParameter, which names the option."""
     from datetime import UTC, timedelta
-
-    from contracts.errors import CommandError
 
     if text is None:
         return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as e:
-        raise CommandError(f"expected a time such as 2021-04-04T16:00, was {text}") from e
+        raise typer.BadParameter(f"{option}: expected a time such as 2021-04-04T16:00, was {text}") from e
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000

@@ -43,6 +43,14 @@ class BarMemory:
         """Longer bars before the first minute."""
         return {seconds: joiner.start() for seconds, joiner in self._joiners.items()}
 
+    def adopt(self, state: DecideState) -> bool:
+        """Take up a state that was made with other settings: what they changed starts over. Returns whether the outlook's did."""
+        for seconds, indicators in self._indicators.items():
+            own = state.indicators[seconds]
+            if indicators.adopt(own):
+                vote_all(own.values, own.memory, own.ring, own.count, TIMEFRAMES.index(seconds), state.votes, state.anchors)
+        return self.outlook.adopt(state.outlook)
+
     def widen(self, state: DecideState, width: int) -> None:
         """Make room for so many symbols."""
         for seconds, indicators in self._indicators.items():

@@ -39,6 +39,7 @@ class ChartIndicators:
     def __init__(self, settings: DeskSettings) -> None:
         self._indicators = {seconds: Indicators(seconds, settings.indicators) for seconds in CHARTS}
         self._recent = {seconds: RecentBars(seconds, depth) for seconds, depth in KEPT.items()}
+        self.made_with = self._indicators[CHARTS[0]].made_with
 
     def start(self) -> Recent:
         """No bars."""

@@ -20,7 +20,7 @@ from contracts.events import Instruments, StreamGap
 from contracts.settings import DeskSettings
 from operators.bar_memory import MINUTE_S, BarMemory
 from operators.decide_state import NEVER, TOLD, DecideState
-from operators.edge_model import IN_FORCE, NONE, STATUS, EdgeModel
+from operators.edge_model import IN_FORCE, OFF, STATUS, EdgeModel
 from operators.gates import Column, Judgement, Seen
 from operators.group_numbers import GroupNumbers
 from operators.model_health import ModelWatch
@@ -84,6 +84,7 @@ class Decide:
             pace=np.full((n, 3, s), NEVER, np.int64),
             side=np.zeros((n, s)),
             followed=np.full(s, NEVER, np.int64),
+            judged_at=np.full(s, NEVER, np.int64),
             untradeable={},
             model=self._model.start(),
         )
@@ -93,6 +94,7 @@ class Decide:
     def step(self, state: DecideState, piece: Slice) -> None:
         """Walk the slice's closed seconds; between them take bars, history and events where they stand on the log."""
         state.arrange(self._names)
+        self._model.adopt(state.model, started_over=self._bars.adopt(state))
         state.widen(piece.width)
         self._bars.widen(state, piece.width)
         self._sight.widen(state, piece)
@@ -142,11 +144,10 @@ class Decide:
     def _learn(self, state: DecideState, piece: Slice, b: int) -> None:
         """Let the model learn from what the minute completed, and tell how good it is."""
         model = state.model
-        if model.marks[STATUS] == NONE:
-            return
         block, frames = piece.bars[MINUTE_S], piece.frames
         now = int(block.ts_open[b]) + MINUTE_S * SECOND
-        self._model.learn(model, state.outlook, now // (MINUTE_S * SECOND))
+        if model.marks[STATUS] != OFF:
+            self._model.learn(model, state.outlook, now // (MINUTE_S * SECOND))
         self._watch.judge(model, now)
         frame = int(block.frame[b])
         if frames is None or frame < 0 or not self._watch.due(model, now):
@@ -155,7 +156,7 @@ class Decide:
         used = self._model.hash(model) if model.marks[STATUS] == IN_FORCE else ""
         told = self._watch.fact(model, piece, offset, now, used)
         piece.add(row, RANK, told)
-        if told.changed:
+        if told.changed and "in_force" in (told.state, told.previous):
             piece.add(row, RANK, self._watch.alert(told))
 
     def _judge(self, state: DecideState, piece: Slice, agreed: F8, walked: I8, first: int, last: int) -> None:

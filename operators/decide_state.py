@@ -38,7 +38,8 @@ class DecideState(State):
     (timeframes, ANCHORS, S); minute (2, S) and flow (timeframes, 2, S) quote volume bought and sold; last_close,
     last_trade (S,); until (3, S) and pace (strategies, 3, S) as named above; side (strategies, S) consensus with
     hysteresis; followed (S,) until when the consensus is told of a coin decided on; untradeable: status of symbols that
-    the venue does not trade; strategies: the names that the rows belong to; model: what was learned of edge and risk.
+    the venue does not trade; strategies: the names that the rows belong to; model: what was learned of edge and risk; judged_at
+    (S,) the second, ns, in which a coin was last a candidate.
     """
 
     strategies: list[str]
@@ -57,17 +58,18 @@ class DecideState(State):
     followed: I8
     untradeable: dict[str, str]
     model: EdgeModelState = field(default_factory=EdgeModelState)
+    judged_at: I8 = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def widen(self, symbols: int) -> None:
         """Make room for so many symbols in the columns kept here."""
-        if self.last_close.shape[0] >= symbols:
+        if self.last_close.shape[0] >= symbols and self.judged_at.shape[0] >= symbols:
             return
         self.votes = widen_strided(self.votes, symbols)
         self.anchors = widen_strided(self.anchors, symbols)
         self.last_close = grow(self.last_close, symbols, np.nan)
         for name in ("minute", "flow", "last_trade", "side"):
             setattr(self, name, grow(getattr(self, name), symbols, 0))
-        for name in ("until", "followed"):
+        for name in ("until", "followed", "judged_at"):
             setattr(self, name, grow(getattr(self, name), symbols, NEVER))
         before = self.pace.shape[2]
         self.pace = grow(self.pace, symbols, NEVER)

@@ -29,8 +29,6 @@ VERSION: Final = "online_quantiles.1"
 FEATURES: Final = ("one", "pace", "trend_5m", "trend_30m", "below_high", "edge_shape", "risk_shape")
 WIDTH: Final = len(FEATURES)
 SIDES: Final = ("edge", "risk")
-ROOM: Final = 2048
-"""Candidates waiting for what comes of them: 30 a minute for 15 minutes are 450."""
 PATIENCE: Final = 15
 """Minutes beyond the horizon after which a candidate whose bars did not come is given up."""
 FLOOR: Final = 5e-5
@@ -50,26 +48,27 @@ TAKEN: Final = WIDTH + 5
 COUNT, LEARNED, DROPPED, CLEAN, STATUS, SINCE, TOLD = range(7)
 # figures (float64): weight of all, then by side: outcomes below the model's quantile, below the outlook's, losses of both
 WEIGHT, BELOW, BASE_BELOW, LOSS, BASE_LOSS = 0, 1, 3, 5, 7
-NONE, LEARNING, IN_FORCE, UNHEALTHY = range(4)
+OFF, LEARNING, IN_FORCE, UNHEALTHY = range(4)
 
 
 @dataclass
 class EdgeModelState(State):
     """Weights, who waits for an outcome, and how good earlier predictions were.
 
-    weights, squares (2, WIDTH): edge and risk; said (2, S) predicted quantiles as fractions, NaN where unknown; waiting (3, ROOM) symbol,
-    its count of bars and the minute when it was predicted; taken (TAKEN, ROOM) what was seen then; figures (9,) and marks (7,) as
-    named above.
+    weights, squares (2, WIDTH): edge and risk; said (2, S) predicted quantiles as fractions, NaN where unknown; waiting (3, room) symbol,
+    its count of bars and the minute when it was predicted; taken (TAKEN, room) what was seen then; figures (9,) and marks (7,) as
+    named above; made_with: what the outcomes mean, both shares and the horizon, and the room.
     """
 
     VERSION: ClassVar[int] = 1
     weights: F8 = field(default_factory=lambda: np.zeros((2, WIDTH)))
     squares: F8 = field(default_factory=lambda: np.zeros((2, WIDTH)))
     said: F8 = field(default_factory=lambda: np.full((2, capacity(1)), np.nan))
-    waiting: I8 = field(default_factory=lambda: np.zeros((3, ROOM), np.int64))
-    taken: F8 = field(default_factory=lambda: np.zeros((TAKEN, ROOM)))
+    waiting: I8 = field(default_factory=lambda: np.zeros((3, 0), np.int64))
+    taken: F8 = field(default_factory=lambda: np.zeros((TAKEN, 0)))
     figures: F8 = field(default_factory=lambda: np.zeros(9))
-    marks: I8 = field(default_factory=lambda: np.zeros(7, np.int64))
+    marks: I8 = field(default_factory=lambda: np.array([0, 0, 0, 0, OFF, 0, -1]))
+    made_with: F8 = field(default_factory=lambda: np.zeros(0))
 
 
 class EdgeModel:
@@ -85,22 +84,38 @@ class EdgeModel:
         self._parts = np.array(
             [outlook.edge_quantile, outlook.risk_quantile, own.rate, 0.5 ** (1.0 / own.health_half_life)]
         )
+        self._room = settings.heat.top * (outlook.horizon + PATIENCE + 1)
+        self._made_with = np.array([outlook.edge_quantile, outlook.risk_quantile, outlook.horizon, self._room])
         self._digest: tuple[bytes, str] = (b"", "")
 
     def start(self) -> EdgeModelState:
         """Nothing learned."""
         state = EdgeModelState()
-        state.marks[STATUS] = LEARNING if self.enabled else NONE
-        state.marks[TOLD] = -1
+        self.adopt(state)
         return state
 
-    def widen(self, state: EdgeModelState, symbols: int) -> None:
-        """Make room for so many symbols, and go by whether the settings ask for a model."""
-        state.said = grow(state.said, symbols, np.nan)
+    def adopt(self, state: EdgeModelState, *, started_over: bool = False) -> None:
+        """Take up a state: begin to learn or leave off as the settings ask, and anew where outcomes mean something else than they did.
+
+        Who waits is let go where the bars they wait for were counted anew (`started_over`).
+        """
+        marks = state.marks
+        if state.made_with is not self._made_with and not np.array_equal(state.made_with, self._made_with):
+            anew = EdgeModelState(waiting=np.zeros((3, self._room), np.int64), taken=np.zeros((TAKEN, self._room)))
+            state.weights, state.squares, state.figures = anew.weights, anew.squares, anew.figures
+            state.waiting, state.taken, state.made_with = anew.waiting, anew.taken, self._made_with
+            state.said = np.full_like(state.said, np.nan)
+            marks[[COUNT, LEARNED, DROPPED, CLEAN, STATUS]] = 0, 0, 0, 0, OFF
+        elif started_over:  # the bars that they wait for were counted anew
+            state.waiting[:], state.taken[:], marks[COUNT] = 0, 0.0, 0
         if not self.enabled:
-            state.marks[STATUS] = NONE
-        elif state.marks[STATUS] == NONE:
-            state.marks[STATUS] = LEARNING
+            marks[STATUS] = OFF
+        elif marks[STATUS] == OFF:
+            marks[STATUS], marks[SINCE] = LEARNING, 0
+
+    def widen(self, state: EdgeModelState, symbols: int) -> None:
+        """Make room for so many symbols."""
+        state.said = grow(state.said, symbols, np.nan)
 
     def learn(self, state: EdgeModelState, past: OutlookState, minute: int) -> None:
         """Take what came of candidates up to the bar that closed with `minute` (minutes since the epoch)."""

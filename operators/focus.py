@@ -23,7 +23,9 @@ WINDOWS = len(FORMING)
 
 @dataclass
 class FocusState(State):
-    """What is held, looked at and listed; windows in progress per symbol; recent bars, and what the charts that are looked at carry."""
+    """What is held, looked at and listed; windows in progress per symbol; recent bars, and what the charts that are looked at carry,
+    with which settings of indicators.
+    """
 
     VERSION: ClassVar[int] = 1
     held: list[str] = field(default_factory=list)
@@ -33,6 +35,7 @@ class FocusState(State):
     windows: F8 = field(default_factory=lambda: np.zeros((WINDOWS, framing.BAR, capacity(0))))
     recent: Recent = field(default_factory=dict)
     charts: dict[str, dict[int, Carried]] = field(default_factory=dict)
+    made_with: F8 = field(default_factory=lambda: np.zeros(0))
 
 
 class Focus:
@@ -64,6 +67,10 @@ class Focus:
             return
         state.windows = grow(state.windows, piece.width, 0.0)
         self._charts.widen(state.recent, piece.width)
+        if state.made_with is not self._charts.made_with:
+            if len(state.made_with) and not np.array_equal(state.made_with, self._charts.made_with):
+                state.charts.clear()  # other periods: their past is told anew
+            state.made_with = self._charts.made_with
         ended = self._charts.closed(piece)
         history = iter([*piece.history, None])
         told = next(history)

@@ -25,7 +25,7 @@ from operators.edge_model import (
     LEARNED,
     LEARNING,
     LOSS,
-    NONE,
+    OFF,
     SIDES,
     SINCE,
     STATUS,
@@ -67,7 +67,8 @@ TRANSITIONS: Final = {
     (IN_FORCE, Trigger.YOUNG): LEARNING,
     (UNHEALTHY, Trigger.YOUNG): LEARNING,
 }
-NAMES: Final[dict[int, Literal["learning", "in_force", "unhealthy"]]] = {
+NAMES: Final[dict[int, Literal["off", "learning", "in_force", "unhealthy"]]] = {
+    OFF: "off",
     LEARNING: "learning",
     IN_FORCE: "in_force",
     UNHEALTHY: "unhealthy",
@@ -82,8 +83,10 @@ class ModelWatch:
         self._shares = (settings.outlook.edge_quantile, settings.outlook.risk_quantile)
 
     def judge(self, state: EdgeModelState, now: int) -> None:
-        """Move the state on; `now` is the minute's end, event time ns."""
+        """Move the state on; `now` is the minute's end, event time ns. A model that is switched off stays so."""
         marks = state.marks
+        if marks[STATUS] == OFF:
+            return
         grade, _ = self.grade(state)
         marks[CLEAN] = marks[CLEAN] + 1 if grade in ("good", "watch") else 0
         trigger = Trigger.YOUNG
@@ -121,7 +124,7 @@ class ModelWatch:
     def unfit(self, state: EdgeModelState) -> dict[str, float | str]:
         """Why no model is in force, as arguments of `MODEL_UNHEALTHY`; empty where one is, or none is asked for."""
         status = int(state.marks[STATUS])
-        if status in (NONE, IN_FORCE):
+        if status in (OFF, IN_FORCE):
             return {}
         reasons = self.grade(state)[1]
         args = dict(reasons[0].args) if reasons else {}
@@ -129,7 +132,7 @@ class ModelWatch:
 
     @staticmethod
     def alert(told: ModelHealth) -> Alert:
-        """What a person should know when the model comes into force or is withdrawn."""
+        """What a person should know when the model comes into force, or is no longer."""
         withdrawn = told.state != "in_force"
         why: dict[str, float | str] = dict(told.reasons[0].args) if withdrawn and told.reasons else {}
         return Alert(
@@ -148,8 +151,11 @@ class ModelWatch:
         )
 
     def due(self, state: EdgeModelState, now: int) -> bool:
-        """Whether something is to be told at this minute's end."""
-        return bool(state.marks[TOLD] != state.marks[STATUS]) or now // MINUTE % self._own.tell_min == 0
+        """Whether something is to be told at this minute's end; of a model that is off only that it was switched off."""
+        told, status = int(state.marks[TOLD]), int(state.marks[STATUS])
+        if status == OFF:
+            return told in (LEARNING, IN_FORCE, UNHEALTHY)
+        return told != status or now // MINUTE % self._own.tell_min == 0
 
     def fact(self, state: EdgeModelState, piece: Slice, offset: int, now: int, model_hash: str) -> ModelHealth:
         """What is told; notes that it was."""

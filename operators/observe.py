@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from operators.decide_state import DECIDED_AT, DUPLICATE, GAP, JUMP, NEVER, TOLD, TOLD_AT
-from operators.edge_model import IN_FORCE, NONE, STATUS, foresee
+from operators.edge_model import IN_FORCE, OFF, STATUS, foresee
 from operators.gates import Column, Gate, Threshold
 from operators.indicators.layout import Out
 from operators.jit import kernel
@@ -74,6 +74,7 @@ JUMP_MAX: Final = 4
 RELEASE: Final = 5
 JUMP_HOLD: Final = 6  # ns
 DUPLICATE_HOLD: Final = 7
+KEEP_SIDE: Final = 8  # ns
 
 
 @kernel
@@ -184,6 +185,7 @@ def see(
     flow: F8,
     weights: F8,
     side: F8,
+    judged_at: I8,
     seen: F8,
     seen_votes: F8,
     limits: F8,
@@ -199,6 +201,7 @@ def see(
     cast = np.empty((weights.shape[1], weights.shape[2]))
     sure = np.empty((weights.shape[1], weights.shape[2]))
     jump_hold, duplicate_hold = int(numbers[JUMP_HOLD]), int(numbers[DUPLICATE_HOLD])
+    keep_side = int(numbers[KEEP_SIDE])
     for f in range(first, last):
         find_duplicates(walked, row[f], kind, symbol, ts_event, v3, last_trade, until, duplicate_hold)
         gather(
@@ -226,7 +229,7 @@ def see(
             for limit in range(LIMITS):
                 limits[limit, i, k] = thresholds[limit, s]
             anew = look(past_count, past, asked, known, s, outlook_whole, outlook_parts)
-            if anew and marks[STATUS] != NONE:
+            if anew and marks[STATUS] != OFF:
                 minute_closed = (now + SECOND) % (60 * SECOND) == 0  # later in a minute a part of its outcome is known
                 minutes = (now + SECOND) // (60 * SECOND)
                 foresee(past_count, past, known, s, minutes, minute_closed, weights_of_model, said, waiting, taken, marks)
@@ -263,6 +266,9 @@ def see(
             seen[C_TRADING, i, k] = 1.0 if trading[s] else 0.0
             seen[C_HOT, i, k] = 1.0 if stage[f, s] == hot else 0.0
             seen[C_PASSED, i, k] = 1.0 if passed[f, s] else 0.0
+            if now - judged_at[s] > keep_side:
+                side[:, s] = 0.0  # what it was taken for was long ago
+            judged_at[s] = now
             ask_all(votes, anchors, minute, flow, s, price, minute_volume[f, s], cast, sure)
             for family in range(cast.shape[0]):
                 for t in range(cast.shape[1]):

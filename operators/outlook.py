@@ -10,7 +10,7 @@ over that of all, within bounds.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -41,13 +41,14 @@ class OutlookState(State):
     `known` was made.
 
     known (PARTS, S): scale, edge and risk (fractions), swing (the recent mean absolute one-minute return), samples, and the
-    closes of the bar before the newest and of the one five before it.
+    closes of the bar before the newest and of the one five before it. made_with: the numbers of the settings.
     """
 
     count: I8
     bars: F8
     asked: I8
     known: F8
+    made_with: F8 = field(default_factory=lambda: np.zeros(0))
 
 
 class Outlook:
@@ -57,6 +58,7 @@ class Outlook:
         self.settings = settings
         self.whole = np.array([settings.horizon, settings.trailing, settings.samples, settings.recent], dtype=np.int64)
         self.parts = np.array([settings.edge_quantile, settings.risk_quantile, settings.scale_max])
+        self._made_with = np.array([settings.window, *self.whole, *self.parts])
 
     def start(self) -> OutlookState:
         """No bars."""
@@ -66,7 +68,28 @@ class Outlook:
             bars=strided(3, self.settings.window),
             asked=np.full(s, -1, np.int64),
             known=np.full((PARTS, s), np.nan),
+            made_with=self._made_with,
         )
+
+    def adopt(self, state: OutlookState) -> bool:
+        """Go on with the bars of a state that was made with other settings, as many as both hold. Returns whether it was."""
+        if state.made_with is self._made_with:
+            return False
+        window = self.settings.window
+        if not len(state.made_with) and state.bars.shape[1] == window:
+            state.made_with = self._made_with
+        if np.array_equal(state.made_with, self._made_with):
+            state.made_with = self._made_with
+            return False
+        before = state.bars.shape[1]
+        bars = np.full((3, window, state.bars.shape[2]), np.nan)
+        held = np.minimum(state.count, min(before, window))
+        for s in np.flatnonzero(held).tolist():
+            rows = np.arange(state.count[s] - held[s], state.count[s]) % before
+            bars[:, : held[s], s] = state.bars[:, rows, s]
+        state.bars, state.count, state.made_with = bars, held, self._made_with
+        state.asked = np.full_like(state.asked, -1)
+        return True
 
     def widen(self, state: OutlookState, symbols: int) -> None:
         """Make room for so many symbols."""

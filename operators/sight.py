@@ -53,6 +53,7 @@ class Sight:
                 settings.signals.release,
                 guards.jump_hold_s * SECOND,
                 guards.duplicate_hold_s * SECOND,
+                settings.signals.keep_side_s * SECOND,
             ]
         )
         self.thresholds: F8 = np.zeros((LIMITS, 0))
@@ -164,6 +165,7 @@ class Sight:
             state.flow,
             self._weights,
             state.side,
+            state.judged_at,
             columns,
             votes,
             limits,

@@ -27,7 +27,7 @@ from enum import IntEnum
 from typing import Final
 
 from operators.indicators.averages import M_HIGH, M_LOW
-from operators.indicators.layout import Out
+from operators.indicators.layout import VOLUME_WINDOW, Out
 from operators.indicators.windows import R_CLOSE, R_VOLUME, window_sum
 from operators.jit import kernel
 from operators.slices import F8, I8
@@ -74,7 +74,6 @@ _CMF: Final = int(Out.CMF)
 _MFI: Final = int(Out.MFI)
 
 LEAST_CONFIDENCE: Final = 0.2  # an absent trend strength or a quiet bar leaves a vote this much
-VOLUME_WINDOW: Final = 20  # bars behind the mean volume
 RECENT_WINDOW: Final = 5  # bars behind the volume that an order meets
 
 

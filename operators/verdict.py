@@ -51,6 +51,9 @@ class Reasons:
         """What speaks for going to `side` (+1 long, -1 short)."""
         f, k = place.f, place.k
         c, limits = seen.columns, seen.limits
+        needed = float(limits[Threshold.CONSENSUS_MIN, f, k])
+        if side * seen.consensus[f, k] < needed:
+            needed *= self._settings.signals.release  # the side was taken before
         reasons = [
             Reason(
                 EntryReason.HEAT_REACHED,
@@ -60,7 +63,7 @@ class Reasons:
                 EntryReason.CONSENSUS_REACHED,
                 {
                     "consensus": number(seen.consensus[f, k]),
-                    "needed": number(limits[Threshold.CONSENSUS_MIN, f, k]),
+                    "needed": number(needed),
                     "confidence": number(seen.confidence[f, k]),
                 },
             ),

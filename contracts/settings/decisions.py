@@ -51,6 +51,7 @@ class SignalSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """How votes become a consensus, and how often it is told."""
 
     release: float = 0.6  # hysteresis: a side taken is kept until the consensus falls below this part of what took it
+    keep_side_s: float = 60.0  # ... and while the coin was a candidate within so long
     flow_half_life_bars: float = 5.0  # order flow of each timeframe forgets by half in so many of its bars
     repeat_s: float = 5.0  # a changed verdict of one coin is written at most this often; at each closed minute anyway
 

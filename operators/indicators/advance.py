@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Final
 
 import numpy as np
@@ -35,7 +35,8 @@ class IndicatorState(State):
     """Indicators of one interval. S columns of capacity.
 
     count (S,) bars seen since the start or the last hole; last (S,) open time of the newest bar, ns; values (len(Out),
-    S) the outputs, NaN until warm; memory (len(Memory), S) and ring (len(Ring), depth, S) are the recursions' own.
+    S) the outputs, NaN until warm; memory (len(Memory), S) and ring (len(Ring), depth, S) are the recursions' own; made_with: the
+    numbers of the settings, empty in what was written before they were kept.
     """
 
     count: I8
@@ -43,6 +44,7 @@ class IndicatorState(State):
     values: F8
     memory: F8
     ring: F8
+    made_with: F8 = field(default_factory=lambda: np.zeros(0))
 
 
 class Indicators:
@@ -58,6 +60,7 @@ class Indicators:
         self.settings = settings if settings is not None else IndicatorSettings()
         self._periods = layout.periods(self.settings)
         self._widths = layout.widths(self.settings)
+        self.made_with = layout.made_with(self.settings)
 
     def start(self) -> IndicatorState:
         """No bars seen."""
@@ -68,7 +71,23 @@ class Indicators:
             values=strided(len(Out)),
             memory=strided(len(Memory), fill=0.0),
             ring=strided(len(Ring), layout.depth(self.settings), fill=0.0),
+            made_with=self.made_with,
         )
+
+    def adopt(self, state: IndicatorState) -> bool:
+        """Start over where the state was made with other settings, whose recursions and windows mean nothing here. Returns whether."""
+        if state.made_with is self.made_with:
+            return False
+        if not len(state.made_with) and state.ring.shape[1] == layout.depth(self.settings):
+            state.made_with = self.made_with
+        if np.array_equal(state.made_with, self.made_with):
+            state.made_with = self.made_with
+            return False
+        width, anew = state.count.shape[0], self.start()
+        self.widen(anew, width)
+        for kept in fields(state):
+            setattr(state, kept.name, getattr(anew, kept.name))
+        return True
 
     def widen(self, state: IndicatorState, symbols: int) -> None:
         """Make room for so many symbols."""

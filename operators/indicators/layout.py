@@ -9,6 +9,9 @@ import numpy as np
 from contracts.settings.decisions import IndicatorSettings
 from operators.slices import F8, I8
 
+VOLUME_WINDOW = 20
+"""Bars behind the mean volume that votes lean on."""
+
 
 def periods(settings: IndicatorSettings) -> I8:
     """The whole numbers of the settings in the order of `Period`."""
@@ -23,7 +26,12 @@ def widths(settings: IndicatorSettings) -> F8:
 def depth(settings: IndicatorSettings) -> int:
     """How many bars the rings hold: the longest window and the bar before it."""
     windows = (settings.bollinger, settings.stochastic, settings.donchian, settings.cmf, settings.mfi, settings.roc)
-    return max(*windows, settings.stochastic_k, settings.stochastic_d) + 1
+    return max(*windows, settings.stochastic_k, settings.stochastic_d, VOLUME_WINDOW) + 1
+
+
+def made_with(settings: IndicatorSettings) -> F8:
+    """Every number that a state depends on: periods, multipliers, bars that may be missing."""
+    return np.array([*periods(settings), *widths(settings), settings.max_missing], dtype=np.float64)
 
 
 class Period(IntEnum):

@@ -92,7 +92,7 @@ def test_it_decides_and_trades(replayed: tuple[ReplaySummary, Path]) -> None:
 
 
 def test_every_entry_has_its_packet_and_every_packet_its_place_on_the_log(messages: Messages) -> None:
-    facts = [decode_fact(raw) for raw in messages()]
+    facts = [decode_fact(raw) for _, _, raw in messages()]
     packets = {fact.id: fact for fact in facts if isinstance(fact, DecisionPacket)}
     entries = [f for f in facts if isinstance(f, OrderAttempt) and f.purpose == "entry" and f.verdict == "accepted"]
     assert entries
@@ -109,7 +109,7 @@ def test_every_entry_has_its_packet_and_every_packet_its_place_on_the_log(messag
 def test_packets_and_fills_lead_back_to_the_ticks_that_made_them(messages: Messages) -> None:
     """The price decided at is the coin's last on the log, and each fill names the tick it was made from."""
     log = tickers_of(week())
-    facts = [decode_fact(raw) for raw in messages()]
+    facts = [decode_fact(raw) for _, _, raw in messages()]
     signals = {fact.decision_id: fact for fact in facts if isinstance(fact, Signal) and fact.decision_id}
     packets = [fact for fact in facts if isinstance(fact, DecisionPacket)]
     assert {packet.id for packet in packets} == set(signals)
@@ -133,7 +133,7 @@ def test_packets_and_fills_lead_back_to_the_ticks_that_made_them(messages: Messa
 
 def test_why_answers_for_trades_and_for_waits(messages: Messages) -> None:
     rng = random.Random(7)
-    facts = [decode_fact(raw) for raw in messages()]
+    facts = [decode_fact(raw) for _, _, raw in messages()]
     trades = sorted({fact.position_id for fact in facts if isinstance(fact, Position)})
     waits = [fact.id for fact in facts if isinstance(fact, Signal) and fact.action == "wait"]
     for question in rng.sample(trades, min(10, len(trades))):

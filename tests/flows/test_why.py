@@ -13,6 +13,7 @@ from contracts.errors import CommandError
 from contracts.facts import DecisionPacket, OrderAttempt, Position, Signal, decode_fact
 from contracts.settings import DeskSettings
 from contracts.settings.services import BrokerSettings
+from contracts.topics import SIGNALS
 from flows.desk import operators
 from flows.why import READ, Explanation, Messages, broker_messages, explain, folder_messages, words
 from infra.broker.local import LocalBroker
@@ -44,7 +45,7 @@ def messages(written: Path) -> Messages:
 
 
 def facts_of(messages: Messages, kind: type) -> list[Any]:
-    return [fact for raw in messages() if isinstance(fact := decode_fact(raw), kind)]
+    return [fact for _, _, raw in messages() if isinstance(fact := decode_fact(raw), kind)]
 
 
 def test_a_decision_leads_to_its_signal_orders_and_position(messages: Messages) -> None:
@@ -158,3 +159,13 @@ def test_what_is_unknown_is_refused_in_one_line(messages: Messages, tmp_path: Pa
         explain(messages, "NOSUCHUSDT")
     with pytest.raises(CommandError, match="ember replay --out"):
         folder_messages(tmp_path)
+
+
+def test_a_line_that_was_cut_off_is_named_with_its_place(written: Path, tmp_path: Path) -> None:
+    name = f"{SIGNALS.name}.jsonl"
+    lines = (written / name).read_bytes().splitlines(keepends=True)
+    at = next(number for number, line in enumerate(lines) if PUMPED.encode() in line)
+    lines[at] = lines[at][:-20]
+    (tmp_path / name).write_bytes(b"".join(lines[: at + 1]))
+    with pytest.raises(CommandError, match=rf"signal_snapshot.v1.jsonl:{at + 1}: no fact"):
+        explain(folder_messages(tmp_path), PUMPED)

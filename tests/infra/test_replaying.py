@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import typer
 
 from contracts.errors import CommandError
 from contracts.settings import load_settings
@@ -22,12 +23,12 @@ from infra.replaying import opener, parse_time
     ],
 )
 def test_a_time_is_read_to_the_microsecond_and_utc_unless_it_says_otherwise(text: str | None, ns: int | None) -> None:
-    assert parse_time(text) == ns
+    assert parse_time(text, "--at") == ns
 
 
 def test_what_is_no_time_is_refused() -> None:
-    with pytest.raises(CommandError, match="expected a time such as 2021-04-04T16:00, was noon"):
-        parse_time("noon")
+    with pytest.raises(typer.BadParameter, match="--from: expected a time such as 2021-04-04T16:00, was noon"):
+        parse_time("noon", "--from")
 
 
 def test_a_source_of_no_known_kind_is_refused_with_those_there_are(tmp_path: Path) -> None:

@@ -14,18 +14,19 @@ from contracts import events
 from contracts.events import encode_event
 from contracts.facts import DecisionPacket, IndicatorValues, Signal, decode_fact
 from contracts.settings import DeskSettings
-from contracts.settings.decisions import GuardSettings
+from contracts.settings.decisions import GuardSettings, SignalSettings
 from contracts.settings.trading import EntrySettings, StrategySettings, SymbolSettings
 from contracts.texts import describe
+from operators.cut import Cut
 from operators.decide import Decide
 from operators.focus import Focus
 from operators.frame import Frame
 from operators.freshness import FreshnessGate
 from operators.packets import Versions
-from operators.slices import Slice
+from operators.slices import RawBatch, Slice
 from operators.state import Operator
 from tests.builders import SECOND, START, history, market_log, trade
-from tests.checks import Chain, Ran, check_laws, run
+from tests.checks import MARKET, Chain, Ran, check_laws, run
 from tests.operators.hot_market import Rising, RisingState
 
 PUMPED = "C01USDT"
@@ -389,3 +390,59 @@ def test_indicators_of_closed_bars_are_told_of_the_coins_in_focus_and_only_once_
     assert minutes[-1].bollinger_upper[at] is not None  # twenty bars
     assert minutes[-1].macd[at] is None or minutes[-1].ema_fast[at] is not None
     assert minutes[-1].macd_signal[at] is None  # 34 bars
+
+
+class Gated(Rising):
+    """No candidates from second `first` to `last` of the log."""
+
+    def __init__(self, first: int, last: int) -> None:
+        super().__init__()
+        self._span = (START + first * SECOND, START + last * SECOND)
+
+    def step(self, state: RisingState, piece: Slice) -> None:
+        super().step(state, piece)
+        if piece.heat is not None and piece.frames is not None:
+            second = piece.frames.ts_open
+            piece.heat.top[(second >= self._span[0]) & (second < self._span[1])] = -1
+
+
+def test_a_side_is_kept_through_a_short_absence_and_forgotten_in_a_long_one() -> None:
+    """The hysteresis of a coin that was no candidate for long would hold a door open that nobody opened."""
+    log = market_log(300, dirty=False, pump_at=60)
+    settings = DeskSettings(entry=EntrySettings(consensus_min=0.3), signals=SignalSettings(keep_side_s=20.0, release=0.01))
+
+    def sides(first: int, last: int) -> dict[tuple[int, int], tuple[float, float]]:
+        """(second, coin) -> side and consensus at each closed second."""
+        cutter, found = Cut(settings, MARKET, 0), {}
+        steps: list[Operator[Any]] = [Frame(settings), FreshnessGate(settings), Gated(first, last), Decide(settings, VERSIONS)]
+        cut_state, states = cutter.start(), [step.start() for step in steps]
+        for start in range(len(log)):
+            piece = cutter.read(cut_state, RawBatch(np.array([start], dtype=np.int64), [log[start]]))
+            for step, state in zip(steps, states, strict=True):
+                step.step(state, piece)
+            if piece.frames is not None and len(piece.frames) and piece.consensus is not None:
+                second = (int(piece.frames.ts_open[-1]) - START) // SECOND
+                for s in np.flatnonzero(~np.isnan(piece.consensus[-1])).tolist():
+                    found[second, s] = (float(states[-1].side[0, s]), float(piece.consensus[-1, s]))
+        return found
+
+    always = sides(0, 0)
+    kept = [key for key, (side, consensus) in always.items() if side > 0.0 and consensus < 0.3 and key[0] > 120]
+    back, coin = kept[len(kept) // 2]
+    assert sides(back - 15, back)[back, coin][0] == 1.0
+    assert sides(back - 30, back)[back, coin][0] == 0.0
+
+
+def test_the_reason_of_an_entry_names_the_consensus_that_was_asked_for() -> None:
+    """While a side is kept, less is asked for than what took it."""
+    entry = EntrySettings(consensus_min=0.3, heat_min=0.0, edge_over_cost=-1e9, max_change_5m=10.0, rearm_s=1.0)
+    settings = DeskSettings(
+        entry=entry, signals=SignalSettings(release=0.01), strategy=StrategySettings(options={"hot_momentum": {"change_1m_min": -1.0}})
+    )
+    packets, _ = decided(desk(market_log(300, dirty=False, pump_at=60), settings))
+    needed = set()
+    for packet in packets:
+        args = next(reason.args for reason in packet.reasons if reason.code == "CONSENSUS_REACHED")
+        assert args["consensus"] >= args["needed"]
+        needed.add(args["needed"])
+    assert needed == {0.3, 0.003}

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from river import linear_model, optim
 
-from contracts.facts import DecisionPacket, ModelHealth, Signal, decode_fact
+from contracts.facts import Alert, DecisionPacket, ModelHealth, Signal, decode_fact
 from contracts.settings import DeskSettings
 from contracts.settings.decisions import GuardSettings, ModelSettings, OutlookSettings
+from contracts.settings.discovery import HeatSettings
 from contracts.settings.trading import EntrySettings, StrategySettings
 from operators.cut import Cut
 from operators.decide import Decide
@@ -26,9 +27,10 @@ from operators.edge_model import (
     DROPPED,
     FEATURES,
     LEARNED,
+    LEARNING,
     LOSS,
+    OFF,
     PATIENCE,
-    ROOM,
     STATUS,
     VERSION,
     WEIGHT,
@@ -244,12 +246,13 @@ def test_bars_that_history_filled_in_at_once_are_learned_from() -> None:
 
 def test_beyond_its_room_candidates_are_predicted_but_not_kept() -> None:
     market = waiting_market()
-    market.state.marks[COUNT] = ROOM
+    room = market.state.waiting.shape[1]
+    market.state.marks[COUNT] = room
     before = market.state.waiting.copy()
     market.past.asked[0] = -1
     market.look(0)
     assert not np.isnan(market.state.said[:, 0]).any()
-    assert (market.state.marks[COUNT], market.state.marks[DROPPED]) == (ROOM, 1)
+    assert (market.state.marks[COUNT], market.state.marks[DROPPED]) == (room, 1)
     assert (market.state.waiting == before).all()
 
 
@@ -337,6 +340,58 @@ def test_a_state_written_before_there_was_a_model_is_taken_up(ran: Ran) -> None:
     name, version, values = ran.states[-1]
     old = {key: value for key, value in values.items() if key != "model"}
     state = DecideState.load((name, version, old))
-    EdgeModel(DeskSettings()).widen(state.model, 6)
-    assert state.model.marks[STATUS] == 1
+    assert state.model.marks[STATUS] == OFF
+    EdgeModel(DeskSettings()).adopt(state.model)
+    assert state.model.marks[STATUS] == LEARNING
     assert not state.model.weights.any()
+
+
+@pytest.mark.parametrize("outlook", [{"edge_quantile": 0.9}, {"risk_quantile": 0.9}, {"horizon": 10}])
+def test_outcomes_that_mean_something_else_are_learned_anew(outlook: dict[str, Any]) -> None:
+    market = Market(DeskSettings(), coins=3)
+    for _ in range(150):
+        market.bar()
+        for s in range(3):
+            market.look(s)
+    state = market.state
+    assert state.marks[LEARNED] > 0
+    market.model.adopt(state)
+    assert state.weights.any()
+    other = EdgeModel(DeskSettings(outlook=OutlookSettings(**outlook)))
+    other.adopt(state)
+    assert not any(column.any() for column in (state.weights, state.figures, state.squares))
+    assert (state.marks[LEARNED], state.marks[COUNT], state.marks[STATUS]) == (0, 0, LEARNING)
+    assert np.isnan(state.said).all()
+
+
+def test_its_room_holds_every_candidate_of_a_horizon() -> None:
+    settings = DeskSettings(outlook=OutlookSettings(horizon=100), heat=HeatSettings(top=8))
+    market = Market(settings, coins=8)
+    for _ in range(400):
+        market.bar()
+        for s in range(8):
+            market.look(s)
+    assert market.state.marks[DROPPED] == 0
+    assert market.state.marks[COUNT] == 800
+
+
+def test_a_model_that_is_switched_off_says_so_once(log: list[bytes]) -> None:
+    """The desk is started again without it in the middle of the log."""
+    plain = msgspec.structs.replace(QUICK, model=ModelSettings(name="none"))
+    half = len(log) * 3 // 4
+    cutter, steps = Cut(QUICK, MARKET, 0), list(chain(QUICK)())
+    cut_state, states = cutter.start(), [step.start() for step in steps]
+    seen: list[list[ModelHealth | Alert | Signal]] = []
+    for start, end in ((0, half), (half, len(log))):
+        if start:
+            steps = list(chain(plain)())
+            states = [step.state_type.load(state.dump()) for step, state in zip(steps, states, strict=True)]
+        piece = cutter.read(cut_state, RawBatch(np.arange(start, end, dtype=np.int64), log[start:end]))
+        for step, state in zip(steps, states, strict=True):
+            step.step(state, piece)
+        seen.append([placed.fact for placed in piece.facts if isinstance(placed.fact, ModelHealth | Alert | Signal)])
+    before, after = seen
+    assert [f.state for f in before if isinstance(f, ModelHealth)][-1] == "in_force"
+    assert [(f.state, f.previous) for f in after if isinstance(f, ModelHealth)] == [("off", "in_force")]
+    assert [f.code for f in after if isinstance(f, Alert)] == ["MODEL_WITHDRAWN"]
+    assert {f.model_hash for f in after if isinstance(f, Signal)} == {""}

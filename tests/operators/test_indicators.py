@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators.indicators import Indicators, IndicatorSettings, IndicatorState, Out
+from operators.indicators.layout import VOLUME_WINDOW
 from operators.slices import F8, I8, SECOND
 from tests.recorded import recorded
 
@@ -212,3 +213,36 @@ def test_whatever_the_bars_bounded_outputs_stay_in_their_bounds(
         assert np.isnan(values[Out.CMF]) or abs(values[Out.CMF]) <= 1.0 + 1e-9
         assert np.isnan(values[Out.BOLLINGER_UPPER]) or values[Out.BOLLINGER_UPPER] >= values[Out.BOLLINGER_LOWER]
         assert np.isnan(values[Out.DONCHIAN_UPPER]) or values[Out.DONCHIAN_UPPER] >= values[Out.DONCHIAN_LOWER]
+
+
+@pytest.mark.parametrize("other", [{"ema": 200}, {"donchian": 50}, {"bollinger_width": 3.0}, {"max_missing": 1}, {"vwap_session_s": 0}])
+def test_a_state_made_with_other_settings_starts_over(other: dict[str, float]) -> None:
+    ts, high, low, close, volume = quotes(recorded("indicator_oracles/skender/quotes/default.csv"))
+    old, new = Indicators(86_400), Indicators(86_400, IndicatorSettings(**other))  # type: ignore[arg-type]
+    state, fresh = old.start(), new.start()
+    old.replay(state, 0, ts[:100], high[:100], low[:100], close[:100], volume[:100])
+    assert not old.adopt(state)
+    assert not Indicators(86_400).adopt(IndicatorState.load(state.dump()))
+    assert new.adopt(state)
+    assert not new.adopt(state)
+    for one in (state, fresh):
+        new.replay(one, 0, ts[100:], high[100:], low[100:], close[100:], volume[100:])
+    assert np.array_equal(state.values, fresh.values, equal_nan=True)
+    assert state.count[0] == len(ts) - 100
+
+
+def test_a_state_written_before_settings_were_kept_with_it_goes_on() -> None:
+    ts, high, low, close, volume = quotes(recorded("indicator_oracles/skender/quotes/default.csv"))
+    indicators = Indicators(86_400)
+    state = indicators.start()
+    indicators.replay(state, 0, ts, high, low, close, volume)
+    name, version, values = state.dump()
+    older = IndicatorState.load((name, version, {key: value for key, value in values.items() if key != "made_with"}))
+    assert not indicators.adopt(older)
+    assert older.count[0] == len(ts)
+    assert Indicators(86_400, IndicatorSettings(donchian=50)).adopt(older)
+
+
+def test_rings_hold_the_mean_volume_of_votes_however_short_the_windows() -> None:
+    short = IndicatorSettings(bollinger=10, stochastic=10, donchian=10, cmf=10, mfi=10, roc=10)
+    assert Indicators(60, short).start().ring.shape[1] > VOLUME_WINDOW

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from contracts.settings.decisions import OutlookSettings
-from operators.outlook import CLOSE_1M, CLOSE_5M, EDGE, RISK, SAMPLES, SCALE, Outlook, look
+from operators.outlook import CLOSE_1M, CLOSE_5M, EDGE, RISK, SAMPLES, SCALE, Outlook, look, remember
 from operators.slices import F8
 
 
@@ -83,3 +83,31 @@ def test_shares_of_the_past_that_reached_a_gain_or_a_loss() -> None:
 def test_a_horizon_longer_than_the_window_is_refused() -> None:
     with pytest.raises(ValueError, match="horizon"):
         OutlookSettings(window=10, horizon=10)
+
+
+@pytest.mark.parametrize(("before", "after", "bars"), [(60, 200, 400), (240, 100, 400), (240, 100, 70), (100, 240, 50)])
+def test_a_state_made_with_another_window_goes_on_with_the_bars_both_hold(before: int, after: int, bars: int) -> None:
+    old, new = OutlookSettings(window=before), OutlookSettings(window=after)
+    first, second = Outlook(old), Outlook(new)
+    high, low, close = market(bars + 300)
+    state = first.start()
+    first.replay(state, 0, high[:bars], low[:bars], close[:bars])
+    assert second.adopt(state)
+    assert not second.adopt(state)
+    assert state.count[0] == min(before, after, bars)
+    seen = np.full(64, 2)
+    for i in range(bars, bars + 300):
+        remember(state.count, state.bars, seen, 0, high[i], low[i], close[i])
+    look(state.count, state.bars, state.asked, state.known, 0, second.whole, second.parts)
+    assert np.array_equal(state.known[:, 0], known(new, high, low, close), equal_nan=True)
+
+
+def test_other_quantiles_are_told_at_once() -> None:
+    first, second = Outlook(OutlookSettings()), Outlook(OutlookSettings(risk_quantile=0.9))
+    high, low, close = market(240)
+    state = first.start()
+    first.replay(state, 0, high, low, close)
+    look(state.count, state.bars, state.asked, state.known, 0, first.whole, first.parts)
+    assert second.adopt(state)
+    look(state.count, state.bars, state.asked, state.known, 0, second.whole, second.parts)
+    assert np.array_equal(state.known[:, 0], known(second.settings, high, low, close), equal_nan=True)
