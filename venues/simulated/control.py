@@ -1,4 +1,4 @@
-"""`/sim/...`: status, faults, pumps and deposits, for this machine's demos and tests alone."""
+"""`/sim/...`: status, faults, pumps, halts and deposits, for this machine's demos and tests alone."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from aiohttp import web
 from msgspec import Meta
 
 from venues.simulated.faults import Fault, FaultRequest
+from venues.simulated.halts import HaltStatus
 
 if TYPE_CHECKING:
     from venues.simulated.server import SimulatedExchange
@@ -24,6 +25,20 @@ class PumpRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     symbol: str
     percent: Annotated[float, Meta(ge=-90.0, le=500.0)]
     minutes: Annotated[float, Meta(gt=0.0, le=600.0)]
+
+
+class HaltRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of `POST /sim/halt`. A halt lasts `seconds` of exchange time, with 0 until `POST /sim/resume`."""
+
+    symbol: str
+    status: HaltStatus = HaltStatus.HALT
+    seconds: Annotated[float, Meta(ge=0.0, le=1e6)] = 0.0
+
+
+class ResumeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of `POST /sim/resume`."""
+
+    symbol: str
 
 
 class DepositRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,6 +59,8 @@ class Control:
         app.router.add_get("/sim/status", self._status)
         app.router.add_post("/sim/faults", self._faults)
         app.router.add_post("/sim/pump", self._pump)
+        app.router.add_post("/sim/halt", self._halt)
+        app.router.add_post("/sim/resume", self._resume)
         app.router.add_post("/sim/deposit", self._deposit)
 
     async def _status(self, request: web.Request) -> web.Response:
@@ -91,6 +108,10 @@ class Control:
                     {"symbol": names[x.row], "announced_s": x.announced_s, "trades_s": x.trades_s}
                     for x in market.listings
                 ],
+                "halts": [
+                    {"symbol": names[row], "status": halt.status, "until_s": halt.until_s}
+                    for row, halt in market.halts.items()
+                ],
             }
         return value
 
@@ -126,6 +147,40 @@ class Control:
             return self._guarded(request, {})
         episode = market.pump(row, wanted.percent, wanted.minutes)
         return self._guarded(request, {"symbol": wanted.symbol, "start_s": episode.start_s, "end_s": episode.end_s})
+
+    async def _halt(self, request: web.Request) -> web.Response:
+        if not _local(request):
+            return self._guarded(request, {})
+        place = "POST /sim/halt"
+        try:
+            wanted = msgspec.json.decode(await request.read(), type=HaltRequest)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return self._refused(f'{place}: {error}; send {{"symbol":"BTCUSDT","status":"HALT","seconds":60}}')
+        market = self._exchange.market
+        if market is None:
+            return self._refused(f"{place}: a recording has no market to halt; start `ember simulate` without one")
+        row = market.universe.row.get(wanted.symbol, -1)
+        if row < 0 or market.tape.born_s[row] > market.second:
+            text = f"{place}: `symbol`: expected one that trades here, was {wanted.symbol!r}"
+            return self._refused(f"{text}; GET /api/v3/ticker/price lists them")
+        halt = market.halt(row, wanted.status, market.second + wanted.seconds if wanted.seconds else None)
+        return self._guarded(request, {"symbol": wanted.symbol, "status": halt.status, "until_s": halt.until_s})
+
+    async def _resume(self, request: web.Request) -> web.Response:
+        if not _local(request):
+            return self._guarded(request, {})
+        place = "POST /sim/resume"
+        try:
+            wanted = msgspec.json.decode(await request.read(), type=ResumeRequest)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return self._refused(f'{place}: {error}; send {{"symbol":"BTCUSDT"}}')
+        market = self._exchange.market
+        row = market.universe.row.get(wanted.symbol, -1) if market is not None else -1
+        if market is None or row not in market.halts:
+            text = f"{place}: `symbol`: expected one that is halted, was {wanted.symbol!r}"
+            return self._refused(f"{text}; GET /sim/status lists them under market.halts")
+        market.resume(row)
+        return self._guarded(request, {"symbol": wanted.symbol, "status": "TRADING"})
 
     async def _deposit(self, request: web.Request) -> web.Response:
         try:

@@ -10,6 +10,7 @@ from contracts.settings.simulator import GeneratedMarketSettings
 from venues.simulated.bars import COLUMNS
 from venues.simulated.episodes import Episode, Kind, Schedule, pump
 from venues.simulated.generator import STEP_MS, STEPS, Generator, Second
+from venues.simulated.halts import Halt, HaltStatus
 from venues.simulated.history import draw_history, past_episodes
 from venues.simulated.ladder import Ladder
 from venues.simulated.tape import PublicTrade, Tape
@@ -31,7 +32,8 @@ class GeneratedMarket:
     """All coins, from a seed and a start.
 
     start_s: Unix seconds at which the market begins to move; the history ends there. Two markets with the same
-    settings, seed and start hold the same bytes after the same number of steps, whoever has listened.
+    settings, seed and start hold the same bytes after the same number of steps, whoever has listened. A halt takes its
+    symbol's trades and quotes away and leaves every other symbol as it is.
     """
 
     def __init__(self, settings: GeneratedMarketSettings, symbols: int, seed: int, start_s: int) -> None:
@@ -56,6 +58,7 @@ class GeneratedMarket:
         self.schedule = Schedule(settings, universe, seed, start_s)
         self.listings = self._plan_listings(settings, seed, start_s)
         self.past = past
+        self.halts: dict[int, Halt] = {}  # by row
         self.second = begin  # the running second
         self.step_index = 0  # of the running second; its quotes are in force
         self.batch: Second = self._next()
@@ -79,6 +82,8 @@ class GeneratedMarket:
 
     def _next(self) -> Second:
         second = self.second
+        for row in [row for row, halt in self.halts.items() if halt.until_s is not None and halt.until_s <= second]:
+            self.resume(row)
         self.generator.episodes += self.schedule.due(second)
         for listing in self.listings:
             if listing.trades_s == second:
@@ -106,32 +111,42 @@ class GeneratedMarket:
 
     def quote(self, row: int) -> tuple[int, int, int, int]:
         """Return bid, its lots, ask and its lots; zeros while the symbol is not quoted."""
-        bid, ask = int(self.batch.bid[self.step_index, row]), int(self.batch.ask[self.step_index, row])
+        bid, ask, step = self._book(row)
         if bid == 0:
             return 0, 0, 0, 0
         lots = [
-            int(self.ladder.quantities(row, np.array([best]), best, side, self.step_count)[0])
+            int(self.ladder.quantities(row, np.array([best]), best, side, step)[0])
             for side, best in enumerate((bid, ask))
         ]
         return bid, lots[0], ask, lots[1]
 
     def depth(self, row: int, side: int, levels: int = 400) -> tuple[Ints, Ints]:
         """Return prices and lots of one side of the book (0 bids, 1 asks), best first."""
-        best = self.batch.ask if side else self.batch.bid
-        return self.ladder.side(row, int(best[self.step_index, row]), side, self.step_count, levels)
+        *best, step = self._book(row)
+        return self.ladder.side(row, best[side], side, step, levels)
+
+    def _book(self, row: int) -> tuple[int, int, int]:
+        """Return best bid, best ask, and the step that drew what stands behind them."""
+        halt = self.halts.get(row)
+        if halt is not None:
+            return halt.bid, halt.ask, halt.step
+        return int(self.batch.bid[self.step_index, row]), int(self.batch.ask[self.step_index, row]), self.step_count
 
     def trades(self) -> list[PublicTrade]:
         """Book the trades of the step in force and return them; called once per step."""
         batch = self.batch
         part = slice(int(batch.bounds[self.step_index]), int(batch.bounds[self.step_index + 1]))
-        return self.tape.apply(
-            batch.second,
+        columns = [
             batch.row[part],
             batch.ms[part],
             batch.price[part],
             batch.lots[part],
             batch.maker[part].astype(np.int64),
-        )
+        ]
+        if self.halts:
+            goes_on = ~np.isin(batch.row[part], list(self.halts))
+            columns = [column[goes_on] for column in columns]
+        return self.tape.apply(batch.second, *columns)
 
     def close_step(self) -> None:
         """Close second and minute where the step in force ends them."""
@@ -158,3 +173,12 @@ class GeneratedMarket:
             episode = pump(row, self.second, percent, minutes)
         self.generator.episodes.append(episode)
         return episode
+
+    def halt(self, row: int, status: HaltStatus, until_s: float | None = None) -> Halt:
+        """Stop a symbol's trading from the next step on, until `until_s` or `resume`; returns the halt."""
+        self.halts[row] = halt = Halt(status, until_s, *self._book(row))
+        return halt
+
+    def resume(self, row: int) -> None:
+        """Let a halted symbol trade again; its price goes on where it would stand without the halt."""
+        self.halts.pop(row, None)

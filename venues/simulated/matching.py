@@ -147,7 +147,8 @@ class MatchingEngine:
             if trade.row in self._resting:
                 self._hit(trade)
         for row in list(self._resting):
-            self._cross(row)
+            if row not in self._market.halts:
+                self._cross(row)
 
     def _hit(self, trade: PublicTrade) -> None:
         side = Side.BUY if trade.maker else Side.SELL

@@ -173,5 +173,5 @@ class PublicApi:
     def _rows(self, parameters: Parameters) -> tuple[list[int], bool]:
         names = parameters.symbols()
         if names is None:
-            return [row for row in range(self._market.universe.size) if self._rules.status(row) == "TRADING"], False
+            return [row for row in range(self._market.universe.size) if self._rules.begun(row)], False
         return [self._rules.row(name) for name in names], parameters.get("symbol") is not None

@@ -111,6 +111,8 @@ class Publisher:
 
     def _send_quotes(self) -> None:
         for row, names in self._wanted.get("bookTicker", {}).items():
+            if row in self.market.halts:
+                continue
             quote = self.market.quote(row)
             if quote[0] and quote != self._quotes.get(row):
                 self._quotes[row] = quote
@@ -125,7 +127,10 @@ class Publisher:
 
     def _send_depth(self, event_ms: int) -> None:
         ends_second = self.market.step_index == STEPS - 1
+        halts = self.market.halts
         for row, names in self._wanted.get("depth", {}).items():
+            if row in halts:
+                continue
             for name in names:
                 if int(self._arguments[name]) > STEP_MS and not ends_second:
                     continue
@@ -142,6 +147,8 @@ class Publisher:
                 self._hub.send(name, _json(event))
         for kind, levels in (("depth5", 5), ("depth10", 10), ("depth20", 20)):
             for row, names in self._wanted.get(kind, {}).items():
+                if row in halts:
+                    continue
                 (bids_p, bids_n), (asks_p, asks_n) = self._ladder(row)
                 for name in names:
                     if int(self._arguments[name]) > STEP_MS and not ends_second:

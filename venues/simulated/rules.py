@@ -59,10 +59,14 @@ class Rules:
 
     def status(self, row: int) -> str | None:
         """Return a symbol's status; None while the exchange does not know it yet."""
-        second = self._market.now_ms // 1000
-        if self._market.tape.born_s[row] <= second:
-            return "TRADING"
-        return "BREAK" if self._appears_s.get(row, 0) <= second else None
+        if self.begun(row):
+            halt = self._market.halts.get(row)
+            return "TRADING" if halt is None else halt.status
+        return "BREAK" if self._appears_s.get(row, 0) <= self._market.now_ms // 1000 else None
+
+    def begun(self, row: int) -> bool:
+        """Whether a symbol trades, or did before it was halted."""
+        return bool(self._market.tape.born_s[row] <= self._market.now_ms // 1000)
 
     def row(self, symbol: str, trading: bool = False) -> int:
         """Return the row of a known symbol; with `trading` of one that can be traded now."""

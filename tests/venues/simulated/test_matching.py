@@ -11,6 +11,7 @@ from contracts.settings.simulator import GeneratedMarketSettings
 from tests.venues.simulated.exchanges import simulator
 from venues.simulated.account import Account
 from venues.simulated.errors import Refusal
+from venues.simulated.halts import HaltStatus
 from venues.simulated.market import GeneratedMarket
 from venues.simulated.matching import MatchingEngine
 from venues.simulated.orders import Order, OrderPayloads, OrderType, Side, Status, TimeInForce
@@ -160,6 +161,29 @@ def test_quotes_that_cross_fill_what_rests() -> None:
             break
     assert order.status is Status.FILLED
     assert {fill.price for fill in order.fills} == {order.price}
+
+
+def test_what_rests_in_a_halted_symbol_waits_for_the_resume() -> None:
+    desk = Desk()
+    ask = desk.ask
+    order = desk.place(Side.BUY, ask, int(desk.market.depth(ROW, 1)[1][0]) + 10)
+    assert order.remaining == 10  # it stands at the ask's own price: whatever is quoted next fills it
+    desk.market.halt(ROW, HaltStatus.BREAK)
+
+    def go_on() -> None:
+        desk.market.close_step()
+        desk.market.advance()
+        desk.engine.on_step(desk.market.trades())
+
+    for _ in range(300):
+        go_on()
+    assert (order.remaining, order.open, desk.ask) == (10, True, ask)
+    desk.market.resume(ROW)
+    for _ in range(6000):
+        go_on()
+        if not order.open:
+            break
+    assert order.status is Status.FILLED
 
 
 def test_immediate_or_cancel_and_fill_or_kill() -> None:
