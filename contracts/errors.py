@@ -8,6 +8,7 @@
     ├── StateError             a stored state cannot be read by this version
     ├── ArchiveError           an archive file is corrupt or not an archive
     ├── VenueError             an exchange answered what we do not understand
+    │   └── VenueRefusal       it refused the question, with a code of its own
     ├── CommandError           a command from a person cannot be carried out
     └── InvalidTransition      a state machine was asked for a step its table does not have
 
@@ -48,6 +49,14 @@ class ArchiveError(EmberlineError):
 
 class VenueError(EmberlineError):
     """An exchange answered what we do not understand."""
+
+
+class VenueRefusal(VenueError):
+    """An exchange refused a question. `code` is the exchange's own, 0 where it gave none."""
+
+    def __init__(self, text: str, code: int) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 class CommandError(EmberlineError):

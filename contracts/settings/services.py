@@ -38,6 +38,11 @@ class IngestSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     history_symbols: int = 400  # the most liquid ones first
     history_bytes_per_second: float = 4e6  # as JSON; a broker in memory holds some 5 MB, and the desk must not be left behind
     instruments_refresh_s: float = 300.0
+    status_refresh_s: float = 15.0  # of watched coins, so that a halt is known soon; request weight 20 each; 0: the whole table alone
+
+    def __post_init__(self) -> None:
+        if not (self.status_refresh_s == 0 or 1.0 <= self.status_refresh_s <= 3600.0):
+            raise ValueError(f"status_refresh_s: expected seconds in 1..3600, or 0 for never, was {self.status_refresh_s}")
 
 
 class AnnouncementSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -121,7 +121,11 @@ class ScriptedVenue:
         now = int(time.time() * 1000)
         body: Any = {}
         if request.path.endswith("exchangeInfo"):
-            body = {"serverTime": now, "symbols": self.symbols}
+            wanted = json.loads(request.query.get("symbols", "null"))
+            known = {row["symbol"]: row for row in self.symbols}
+            if wanted is not None and not set(wanted) <= set(known):
+                return web.Response(status=400, text='{"code":-1121,"msg":"Invalid symbol."}')
+            body = {"serverTime": now, "symbols": self.symbols if wanted is None else [known[s] for s in wanted]}
         elif request.path.endswith("24hr"):
             keys = ("lastPrice", "openPrice", "highPrice", "lowPrice", "volume")
             body = [

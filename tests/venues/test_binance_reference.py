@@ -157,3 +157,28 @@ def test_the_universe_tells_changes_listings_and_disappearances() -> None:
     assert [universe.keeps(s) for s in ("NEWUSDT", "USDT", "ABTC", "XRPETH")] == [True, False, False, True]
     assert universe.has_base("C")
     assert not universe.has_base("D")
+
+
+def test_rows_asked_for_by_themselves_change_what_the_table_holds_and_nothing_else() -> None:
+    universe = Universe("USDT", [])
+    universe.update([row("AUSDT"), row("BUSDT", ts_listed=7)], ts_recv=10)
+    halted = row("BUSDT", status="HALT")
+    changed = universe.refresh([row("AUSDT"), halted, row("NEWUSDT")], asked=20)
+    assert [(r.symbol, r.status, r.ts_listed) for r in changed] == [("BUSDT", "HALT", 7)]
+    assert set(universe.rows) == {"AUSDT", "BUSDT"}  # a listing is the whole table's to tell
+    assert universe.trading() == ["AUSDT"]
+    assert universe.refresh([halted], asked=30) == []
+
+
+def test_of_two_answers_the_one_asked_for_later_holds() -> None:
+    universe = Universe("USDT", [])
+    universe.update([row("AUSDT"), row("BUSDT")], ts_recv=10)
+    assert universe.refresh([row("AUSDT", status="HALT")], asked=25) != []
+    # The table was asked for before the row and came after it; what it says of other symbols is news.
+    changed, _ = universe.update([row("AUSDT"), row("BUSDT", status="BREAK")], ts_recv=40, asked=20)
+    assert [r.symbol for r in changed] == ["BUSDT"]
+    assert universe.rows["AUSDT"].status == "HALT"
+    changed, _ = universe.update([row("AUSDT"), row("BUSDT", status="BREAK")], ts_recv=60, asked=50)
+    assert [r.symbol for r in changed] == ["AUSDT"]
+    assert universe.refresh([row("AUSDT", status="HALT")], asked=45) == []
+    assert universe.rows["AUSDT"].status == "TRADING"

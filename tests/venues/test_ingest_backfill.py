@@ -161,3 +161,21 @@ async def test_the_weight_budget_counts_in_the_venues_minutes() -> None:
     assert len(slept) == 2
     await budget.take(500)  # more than a minute holds goes alone
     assert len(slept) == 3
+
+
+async def test_what_is_urgent_goes_a_little_beyond_the_budget_and_no_further() -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        budget.used = 0
+
+    budget = WeightBudget(100, lambda: 30.0, sleep)
+    await budget.take(100)
+    await budget.take(20, urgent=True)
+    assert slept == []
+    await budget.take(20, urgent=True)
+    assert len(slept) == 1
+    budget.observed(100)
+    await budget.take(1)
+    assert len(slept) == 2

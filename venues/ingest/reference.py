@@ -1,11 +1,11 @@
-"""What REST tells: the table of instruments and its changes, 24 h figures, history, the age of each coin."""
+"""What REST tells: the table of instruments and its changes, halts, 24 h figures, history, the age of each coin."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -19,6 +19,7 @@ from venues.binance.tickers import Dirt
 from venues.ingest.backfill import Backfill
 from venues.ingest.bar_cache import BarCache
 from venues.ingest.long_history import LongHistory
+from venues.ingest.status_watch import StatusWatch
 from venues.ingest.universe import ROWS_PER_EVENT, Universe
 
 RETRY_S = 300.0
@@ -42,6 +43,7 @@ class Reference:
         append: Callable[[LogEvent], None],
         letter: Callable[[str, Dirt], None],
         changed: Callable[[], None],
+        watched: Callable[[], Sequence[str]],
         cache: BarCache | None = None,
         hours: BarCache | None = None,
     ) -> None:
@@ -58,13 +60,14 @@ class Reference:
         self._gaps: asyncio.Queue[int] = asyncio.Queue()
         self.backfill = Backfill(settings, rest, self.venue_ms, now, append, cache)
         self.long_history = LongHistory(settings, rest, self.venue_ms, now, append, hours)
+        self.status = StatusWatch(settings, rest, universe, watched, now, self._publish, letter, self.unknown_symbol)
 
     def venue_ms(self) -> int:
         """The venue's clock: by its newest ticker, else by its last table."""
         return (self._now() + (self._skew_ns() or self._server_skew_ns)) // 1_000_000
 
     def unknown_symbol(self) -> None:
-        """A symbol of ours is streamed that the table does not hold."""
+        """A symbol is streamed that the table does not hold, or watched that the venue does not know any more."""
         self._hurry.set()
 
     def gap(self, seconds: float) -> None:
@@ -73,11 +76,13 @@ class Reference:
             self._gaps.put_nowait(self.venue_ms() - int(seconds * 1000))
 
     async def run(self) -> None:
-        """Table and 24 h figures first, then history beside the table's refreshes. Runs until cancelled."""
+        """Table and 24 h figures first, then history beside looks at the table and at the status of watched coins. Runs
+        until cancelled.
+        """
         while not await self._refresh():  # noqa: ASYNC110 - a question over the net, not a flag
             await asyncio.sleep(RETRY_S)
         order = await self._by_liquidity()
-        await asyncio.gather(self._history(order), self._keep_table())
+        await asyncio.gather(self._history(order), self._keep_table(), self.status.run())
 
     async def _history(self, order: list[str]) -> None:
         started = time.monotonic()
@@ -105,6 +110,7 @@ class Reference:
 
     async def _refresh(self) -> bool:
         first = not self._universe.rows
+        asked = self._now()
         try:
             info = read_exchange_info(await self._rest.exchange_info(), self._universe.keeps_listed)
         except VenueError as e:
@@ -118,7 +124,7 @@ class Reference:
             self._server_skew_ns = info.server_time_ms * 1_000_000 - now
         for dirt in info.dirt:
             self._letter("exchangeInfo", dirt)
-        changed, new = self._universe.update(info.rows, now)
+        changed, new = self._universe.update(info.rows, now, asked)
         self._publish(changed, complete=first)
         if not first and new:
             for row in new:

@@ -85,6 +85,7 @@ class Ingest:
             self.intake.append,
             self.intake.letter,
             self._table_changed,
+            lambda: self.detail.watchlist,
             self._bar_cache(MARKET, 2 * self._ingest.history_bars, MINUTE_MS),
             self._bar_cache(f"{MARKET}.1h", 2 * self._ingest.history_hours, HOUR_MS),
         )

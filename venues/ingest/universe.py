@@ -21,6 +21,8 @@ class Universe:
         self._always = frozenset(always)
         self.rows: dict[str, InstrumentRow] = {}
         self._bases: frozenset[str] = frozenset()
+        self._asked = 0  # when the newest whole table was asked for, ns
+        self._refreshed: dict[str, int] = {}  # when a row was asked for by itself after that, ns
         self.known = asyncio.Event()  # set with the first table
 
     def keeps(self, symbol: str) -> bool:
@@ -43,16 +45,24 @@ class Universe:
         """Symbols that trade now."""
         return [row.symbol for row in self.rows.values() if row.status == "TRADING"]
 
-    def update(self, rows: Iterable[InstrumentRow], ts_recv: int) -> tuple[list[InstrumentRow], list[InstrumentRow]]:
-        """Take over a fresh table. Returns (changed rows, those of them that are new).
+    def update(
+        self, rows: Iterable[InstrumentRow], ts_recv: int, asked: int | None = None
+    ) -> tuple[list[InstrumentRow], list[InstrumentRow]]:
+        """Take over a fresh table, asked for at `asked` (ns; None: at ts_recv). Returns (changed rows, those of them that
+        are new).
 
         Symbols that vanished come back once with status DELISTED. A symbol that appears after the first table was
-        listed now; what is known of a listing's time is kept where the venue does not tell it.
+        listed now; what is known of a listing's time is kept where the venue does not tell it. A row that was asked for
+        by itself meanwhile is newer than the table's.
         """
         first = not self.rows
+        self._asked = ts_recv if asked is None else asked
+        self._refreshed = {symbol: at for symbol, at in self._refreshed.items() if at > self._asked}
         fresh: dict[str, InstrumentRow] = {}
         for row in rows:
             known = self.rows.get(row.symbol)
+            if known is not None and row.symbol in self._refreshed:
+                row = known
             if row.ts_listed is None:
                 listed = known.ts_listed if known is not None else None if first else ts_recv
                 if listed is not None:
@@ -70,6 +80,24 @@ class Universe:
         self._bases = frozenset(row.base for row in fresh.values())
         self.known.set()
         return changed, new
+
+    def refresh(self, rows: Iterable[InstrumentRow], asked: int) -> list[InstrumentRow]:
+        """Take over fresh rows of some symbols, asked for at `asked` (ns); returns those that changed.
+
+        Symbols that the table does not hold are left to the next table, and so is everything if one was asked for later.
+        """
+        changed: list[InstrumentRow] = []
+        for row in rows if asked >= self._asked else ():
+            known = self.rows.get(row.symbol)
+            if known is None:
+                continue
+            self._refreshed[row.symbol] = asked
+            if row.ts_listed is None:
+                row = msgspec.structs.replace(row, ts_listed=known.ts_listed)
+            if row != known:
+                self.rows[row.symbol] = row
+                changed.append(row)
+        return changed
 
     def listed(self, symbol: str, ts_listed: int) -> InstrumentRow | None:
         """Note when a symbol was listed; the changed row, or None if that was known or the symbol is not."""
