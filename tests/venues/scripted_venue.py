@@ -65,6 +65,8 @@ class ScriptedVenue:
         self.requests: list[tuple[float, dict[str, Any]]] = []
         self.symbols = [listing("BTCUSDT"), listing("ETHUSDT"), listing("ETHBTC", "BTC")]
         self.refuse_sockets = False
+        self.admits = asyncio.Event()  # a socket that asks to be opened waits for it
+        self.admits.set()
         self.answers: list[web.Response] = []  # given instead of the next REST answers
         self.asked: list[str] = []
         self.history_from_ms = 1_600_000_000_000
@@ -97,6 +99,7 @@ class ScriptedVenue:
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         if self.refuse_sockets:
             return web.Response(status=503, text="busy")
+        await self.admits.wait()
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         streams = [s for s in request.query.get("streams", "").split("/") if s]

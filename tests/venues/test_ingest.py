@@ -227,6 +227,20 @@ async def test_the_watchlist_subscribes_and_unsubscribes(embedded_broker: LocalB
         assert all(sent[i + 4] - sent[i] > 0.9 for i in range(len(sent) - 4))
 
 
+async def test_a_watchlist_that_comes_while_the_connection_opens_is_streamed(
+    embedded_broker: LocalBroker, var: Path
+) -> None:
+    async with scripted_venue() as venue:
+        venue.admits.clear()
+        async with running(settings(venue, embedded_broker, var)) as ingest:
+            await venue.until(lambda: ingest.universe.rows)
+            wish(embedded_broker.address, ["ETHUSDT"])
+            await venue.until(lambda: ingest.detail.symbols)
+            assert venue.carried == []
+            venue.admits.set()
+            await venue.until(lambda: venue.carried and "ethusdt@trade" in venue.carried[0])
+
+
 async def test_a_rollover_loses_and_repeats_nothing(embedded_broker: LocalBroker, var: Path) -> None:
     async with scripted_venue() as venue:
         made = settings(venue, embedded_broker, var, rollover_s=0.5, always_detail=["BTCUSDT"])

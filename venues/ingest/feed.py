@@ -100,6 +100,7 @@ class Feed:
             if connection is None:
                 continue
             self.current = connection
+            connection.subscriptions.want(self._streams())  # the wish may have changed while it was opening
             self._opened()
             reason = await self._live()
             connection = self.current
