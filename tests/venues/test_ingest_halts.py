@@ -35,8 +35,9 @@ HELD, HOT, UNWATCHED = "BTCUSDT", "ETHUSDT", "SOLUSDT"
 
 
 class Change(NamedTuple):
-    """Rows of an Instruments event whose status is another than before, and when it was received."""
+    """Rows of an Instruments event whose status is another than before; where it stands, and when it was received."""
 
+    offset: int
     ts_recv: int
     rows: list[tuple[str, str]]
 
@@ -56,12 +57,14 @@ class Log(NamedTuple):
 def changes_of(log: list[LogEvent]) -> list[Change]:
     known: dict[str, InstrumentRow] = {}
     found = []
-    for event in kind_of(Instruments, log):
+    for offset, event in enumerate(log):
+        if not isinstance(event, Instruments):
+            continue
         changed = [(r.symbol, r.status) for r in event.rows if r.symbol in known and known[r.symbol].status != r.status]
         known.update({row.symbol: row for row in event.rows})
         if changed:
             assert not event.complete
-            found.append(Change(event.ts_recv, changed))
+            found.append(Change(offset, event.ts_recv, changed))
     return found
 
 
@@ -139,7 +142,8 @@ def test_the_desk_does_not_open_a_halted_coin_and_says_why(log: Log) -> None:
 
 def test_a_position_in_a_halted_coin_waits_and_is_closed_after_the_resume(log: Log) -> None:
     """One coin is bought before the halt and due to be sold within it, the other would be bought within it."""
-    halt, resume = (change.ts_recv for change in log.changes)
+    halted, resumed = log.changes
+    halt, resume = halted.ts_recv, resumed.ts_recv
     trades = kind_of(Trade, log.events)
     prices = {trade.symbol: trade.price for trade in trades}
     # The exchange halts a while before the news: what is bought then would be filled after the resume.
@@ -163,8 +167,8 @@ def test_a_position_in_a_halted_coin_waits_and_is_closed_after_the_resume(log: L
         ("TRADING_RESUMED", HELD),
     ]
     fills = [result for result in of(OrderResult, written) if result.fill_quantity]
-    told = [key for key, _ in itertools.groupby((fill.symbol, fill.ts_event < halt) for fill in fills)]
+    told = [key for key, _ in itertools.groupby((fill.symbol, fill.offset < halted.offset) for fill in fills)]
     assert told[:3] == [(HELD, True), (HELD, False), (HOT, False)]
-    assert not [fill for fill in fills if halt <= fill.ts_event < resume]
+    assert not [fill for fill in fills if halted.offset <= fill.offset < resumed.offset]
     held = [position for position in of(Position, written) if position.symbol == HELD][-1]
     assert (held.status, held.exit_reason) == ("closed", "MAX_HOLDING_TIME")
