@@ -125,6 +125,20 @@ async def test_a_halt_ends_by_itself_where_it_was_given_an_end() -> None:
         assert await status_of(client, COIN) == "TRADING"
 
 
+async def test_who_subscribes_within_a_halt_hears_of_the_book_after_it() -> None:
+    async with connected(speed=20.0) as (exchange, client):
+        assert exchange.market is not None
+        market = exchange.market
+        await control(client, "halt", {"symbol": COIN})
+        async with websockets.connect(f"{client.stream}/ws/{COIN.lower()}@bookTicker") as socket:
+            await until(lambda: exchange.hub.listens(f"{COIN.lower()}@bookTicker"))
+            until_s = market.second + 10
+            await until(lambda: market.second > until_s)
+            assert not exchange.hub.sent
+            await control(client, "resume", {"symbol": COIN})
+            assert json.loads(await asyncio.wait_for(socket.recv(), 5))["s"] == COIN
+
+
 def test_other_symbols_trade_as_if_nothing_were_halted() -> None:
     def trades(halts: bool) -> list[Any]:
         market = GeneratedMarket(SMALL_MARKET, 20, 3, 1_786_000_020)
