@@ -11,3 +11,6 @@ import os
 # Must be set before numba is imported anywhere.
 os.environ.setdefault("NUMBA_CPU_NAME", "haswell" if os.uname().machine == "x86_64" else "generic")
 os.environ.setdefault("NUMBA_CPU_FEATURES", "")
+# Matrices here are small: beside other work a second thread of the linear algebra waits longer for a core than it saves.
+# Counts where this is imported before numpy, as in the desk; results are the same with any number.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
