@@ -153,13 +153,15 @@ class GroupSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     threshold: float = 0.8  # correlation of log returns from which on two coins are one group
     least_short: int = 32  # 15-minute returns in common of the last day that a pair needs
     least_long: int = 168  # hourly returns in common of the last 30 days that a pair needs: a week
-    most: int = 300  # coins looked at, the most liquid ones first
+    most: int = 300  # coins looked at, the most liquid ones first; their sums need 7 MB, growing with the square
     sectors_file: str | None = None  # a .yaml or .csv file, or "default", the one that comes with the program; None: no sectors
     sectors: dict[str, str] = {}
 
     def __post_init__(self) -> None:
         if not 0.0 < self.threshold <= 1.0:
             raise ValueError(f"threshold: expected in (0, 1], was {self.threshold}")
+        if self.most < 1:
+            raise ValueError(f"most: expected at least 1, was {self.most}")
         wrong = next((coin for coin, sector in self.sectors.items() if coin != coin.upper() or not coin or not sector), None)
         if wrong is not None:
             raise ValueError(f"sectors: expected coins in capitals with a sector's name, was {wrong!r}: {self.sectors[wrong]!r}")
