@@ -11,6 +11,7 @@ from contracts.settings import DeskSettings
 from operators.anomaly import between_history
 from operators.candidates import Filter
 from operators.jit import kernel
+from operators.pair_sums import PairSums, correlation
 from operators.slices import F4, I4, I8, SECOND, HistoryBars, Slice
 from operators.state import State, capacity, grow
 from operators.universe import base_of, sector_of
@@ -46,68 +47,23 @@ class GroupState(State):
 
 
 @kernel
-def returns_of(closes: Any, stamps: Any, newest: Any, coins: Any, out: Any) -> None:
-    """Fill `out` (N, rows - 1) with the log returns of `coins` up to the close stamped `newest`, oldest first; NaN where unknown."""
-    rows = closes.shape[0]
-    for k in range(1, rows):
-        now = newest - (rows - 1) + k
-        row = now % rows
-        before = (now - 1) % rows
-        known = stamps[row] == now and stamps[before] == now - 1
-        for n in range(coins.shape[0]):
-            s = coins[n]
-            out[n, k - 1] = float(closes[row, s]) - float(closes[before, s]) if known else np.nan
+def form(
+    coins: Any, seats: Any, short: Any, long: Any, least_short: int, least_long: int, threshold: float, leader: Any
+) -> None:
+    """Give each of `coins` the first leader it moves with, in the order given, or let it lead; -1 for leaders alone.
 
-
-@kernel
-def correlation(x: Any, y: Any, least: int) -> float:
-    """Return Pearson's correlation of the pairs where both are known; NaN with fewer than `least` or without any movement."""
-    n = 0
-    sum_x = 0.0
-    sum_y = 0.0
-    for i in range(x.shape[0]):
-        if not np.isnan(x[i]) and not np.isnan(y[i]):
-            n += 1
-            sum_x += x[i]
-            sum_y += y[i]
-    if n < least:
-        return np.nan
-    mean_x = sum_x / n
-    mean_y = sum_y / n
-    xx = 0.0
-    yy = 0.0
-    xy = 0.0
-    for i in range(x.shape[0]):
-        if not np.isnan(x[i]) and not np.isnan(y[i]):
-            xx += (x[i] - mean_x) * (x[i] - mean_x)
-            yy += (y[i] - mean_y) * (y[i] - mean_y)
-            xy += (x[i] - mean_x) * (y[i] - mean_y)
-    if xx <= 0.0 or yy <= 0.0:
-        return np.nan
-    return float(xy / np.sqrt(xx * yy))
-
-
-@kernel
-def form(coins: Any, short: Any, long: Any, least_short: int, least_long: int, threshold: float, leader: Any) -> None:
-    """Give each of `coins` the first leader it moves with, in the order given, or let it lead; -1 for leaders alone."""
+    `seats` (N,) is each coin's place in the sums `short` and `long`.
+    """
     for s in range(leader.shape[0]):
         leader[s] = -1
     leaders = np.empty(coins.shape[0], dtype=np.int64)
     followers = np.zeros(coins.shape[0], dtype=np.int64)
     count = 0
-    # Pairs are at most as many as the returns of the one that has fewer: most pairs of young coins need no look at them.
-    days = np.empty(coins.shape[0], dtype=np.int64)
-    months = np.empty(coins.shape[0], dtype=np.int64)
-    for n in range(coins.shape[0]):
-        days[n] = (~np.isnan(short[n])).sum()
-        months[n] = (~np.isnan(long[n])).sum()
     for n in range(coins.shape[0]):
         found = -1
         for k in range(count):
-            m = leaders[k]
-            if (
-                min(days[n], days[m]) >= least_short and correlation(short[n], short[m], least_short) > threshold
-            ) or (min(months[n], months[m]) >= least_long and correlation(long[n], long[m], least_long) > threshold):
+            i, j = seats[n], seats[leaders[k]]
+            if correlation(short, i, j, least_short) > threshold or correlation(long, i, j, least_long) > threshold:
                 found = k
                 break
         if found < 0:
@@ -126,8 +82,9 @@ class Groups:
 
     Two coins are one group when their 15-minute log returns of the last day, or their hourly ones of the last 30 days, correlate above
     `threshold` (Pearson, pairs where both are known). The most liquid coin leads and gives the group its name; every other joins the
-    first leader it moves with. Coins that move with nobody have no group. step adds `groups`, per frame the name for each symbol,
-    and `sectors`, the tag of each symbol in the settings.
+    first leader it moves with. Coins that move with nobody have no group. The sums behind the correlations are carried along from
+    one forming to the next. step adds `groups`, per frame the name for each symbol, and `sectors`, the tag of each symbol in the
+    settings.
     """
 
     name = "groups"
@@ -135,6 +92,10 @@ class Groups:
 
     def __init__(self, settings: DeskSettings) -> None:
         self._own = settings.groups
+        # Follow from the state that is given, whichever that is, and are never written down with it.
+        self._seats = np.empty(0, dtype=np.int64)
+        self._short = PairSums(SHORT - 1)
+        self._long = PairSums(LONG - 1)
         self._names: list[str] = []
         self._of: tuple[bytes, int] | None = None
         self._sectors: list[str] = []
@@ -183,11 +144,12 @@ class Groups:
         passed = np.flatnonzero((pool.failed[f] == Filter.PASSED) | (pool.failed[f] == Filter.STALE))
         volume = frames.quote_volume_24h[f, passed]
         coins = passed[np.argsort(-volume, kind="stable")][: self._own.most]
-        short = np.empty((len(coins), SHORT - 1))
-        long = np.empty((len(coins), LONG - 1))
-        returns_of(state.short, state.short_stamps, quarter, coins, short)
-        returns_of(state.long, state.long_stamps, int(state.long_stamps.max()), coins, long)
-        form(coins, short, long, self._own.least_short, self._own.least_long, self._own.threshold, state.leader)
+        self._seats = seated(self._seats, coins, self._own.most)
+        seats = np.nonzero(coins[:, None] == self._seats)[1]
+        short = self._short.follow(state.short, state.short_stamps, quarter, self._seats)
+        long = self._long.follow(state.long, state.long_stamps, int(state.long_stamps.max()), self._seats)
+        own = self._own
+        form(coins, seats, short, long, own.least_short, own.least_long, own.threshold, state.leader)
         return len(coins)
 
     def _called(self, state: GroupState, piece: Slice) -> list[str]:
@@ -198,6 +160,18 @@ class Groups:
             leaders = state.leader[: piece.width].tolist()
             self._names = [base_of(piece.symbols[leader]) if leader >= 0 else "" for leader in leaders]
         return self._names
+
+
+def seated(seats: I8, coins: I8, most: int) -> I8:
+    """Return the coin of each place in the sums, -1 for a free one: who has a place keeps it, a new coin takes that of one that is not
+    among `coins`. Places are a power of two, or `most` (>= N).
+    """
+    room = max(len(seats), min(most, capacity(len(coins))))
+    found = np.full(room, -1, dtype=np.int64)
+    found[: len(seats)] = seats
+    new = coins[~np.isin(coins, found)]
+    found[np.flatnonzero(~np.isin(found, coins))[: len(new)]] = new
+    return found
 
 
 def _keep(closes: F4, stamps: I8, stamp: int, log_close: Any) -> None:

@@ -17,7 +17,8 @@ from operators.anomaly import AnomalyDetector
 from operators.candidates import Candidates
 from operators.frame import Frame
 from operators.freshness import FreshnessGate
-from operators.groups import Groups, GroupState, correlation, form, learn, returns_of
+from operators.groups import LONG, Groups, GroupState, form, learn, seated
+from operators.pair_sums import PairSums, add_up, correlation
 from operators.slices import HistoryBars
 from tests.builders import MILLI, SECOND, START, heartbeat, tickers
 from tests.checks import Ran, check_laws, run
@@ -32,32 +33,38 @@ def chain() -> list[Any]:
     return [Frame(SETTINGS), FreshnessGate(SETTINGS), AnomalyDetector(SETTINGS), Candidates(SETTINGS), Groups(SETTINGS)]
 
 
-def log(quarters: int = 60, seconds: int = 1200) -> list[bytes]:
-    """Two coins that move as one, one that goes its own way; their history, then live seconds over a quarter's end."""
+def log(
+    bars: int = 60, seconds: int = 1200, *, alone: str = "CCCUSDT", late: int = 0, every: str = "15m"
+) -> list[bytes]:
+    """Three coins of which two move as one, the third its own way; their history, then live seconds over a quarter's end.
+
+    The history is of quarters or, by `every`, of hours; that of BBBUSDT comes `late` seconds after the others'.
+    """
     rng = np.random.default_rng(5)
-    shared = rng.normal(0.0, 0.01, quarters)
-    moves = {
-        "AAAUSDT": shared,
-        "BBBUSDT": shared + rng.normal(0.0, 0.002, quarters),
-        "CCCUSDT": rng.normal(0.0, 0.01, quarters),
-    }
-    found: list[bytes] = []
+    shared = rng.normal(0.0, 0.01, bars)
+    step = {"15m": QUARTER, "1h": 4 * QUARTER}[every]
+    history: list[bytes] = []
+    delayed: list[bytes] = []
     prices = {}
-    for symbol, changes in moves.items():
+    for symbol in ("AAAUSDT", "BBBUSDT", "CCCUSDT"):
+        own = rng.normal(0.0, 1.0, bars)
+        changes = 0.01 * own if symbol == alone else shared + 0.002 * own
         closes = 100.0 * np.exp(np.cumsum(changes))
         prices[symbol] = float(closes[-1])
-        rows = [
-            (FIRST - (quarters - n) * QUARTER, c, c, c, c, 1e3, 1e5, 10, 5e2) for n, c in enumerate(closes.tolist())
-        ]
-        event = events.Klines(ts_recv=START - 100 * MILLI, symbol=symbol, interval="15m", rows=rows)
-        found.append(encode_event(event))
         minutes = [
             (START - (40 - n) * 60 * SECOND, c, c, c, c, 1e3, 1e5, 10, 5e2) for n, c in enumerate([prices[symbol]] * 40)
         ]
-        found.append(
+        history.append(
             encode_event(events.Klines(ts_recv=START - 100 * MILLI, symbol=symbol, interval="1m", rows=minutes))
         )
+        rows = [(FIRST - (bars - n) * step, c, c, c, c, 1e3, 1e5, 10, 5e2) for n, c in enumerate(closes.tolist())]
+        wait = late if symbol == "BBBUSDT" else 0
+        event = events.Klines(ts_recv=START + wait * SECOND - 100 * MILLI, symbol=symbol, interval=every, rows=rows)
+        (delayed if wait else history).append(encode_event(event))
+    found = history
     for second in range(0, seconds, 3):
+        if late and late <= second < late + 3:
+            found.extend(delayed)
         found.append(heartbeat(second, second))
         volumes = {"AAAUSDT": 9e7, "BBBUSDT": 5e7, "CCCUSDT": 7e7}
         found.append(
@@ -75,16 +82,22 @@ def last_groups(ran: Ran) -> dict[str, str]:
 
 
 def test_the_laws_hold() -> None:
-    check_laws(chain, log(40, 700), seed=1, settings=SETTINGS)
+    ran = check_laws(chain, log(40, 2400, late=900), seed=1, settings=SETTINGS)
+    assert last_groups(ran) == {"AAAUSDT": "AAA", "BBBUSDT": "AAA", "CCCUSDT": ""}
 
 
-def test_coins_that_move_together_are_one_group_named_after_the_most_liquid() -> None:
-    assert last_groups(run(chain, log(), settings=SETTINGS)) == {"AAAUSDT": "AAA", "BBBUSDT": "AAA", "CCCUSDT": ""}
+@pytest.mark.parametrize(("every", "bars"), [("15m", 60), ("1h", 200)])
+def test_coins_that_move_together_are_one_group_named_after_the_most_liquid(every: str, bars: int) -> None:
+    assert last_groups(run(chain, log(bars, every=every), settings=SETTINGS)) == {
+        "AAAUSDT": "AAA",
+        "BBBUSDT": "AAA",
+        "CCCUSDT": "",
+    }
 
 
 def test_sector_tags_of_the_settings_are_told_by_symbol_or_by_base() -> None:
     tagged = msgspec.structs.replace(SETTINGS, groups=GroupSettings(sectors={"AAA": "meme", "BBBUSDT": "ai"}))
-    piece = run(lambda: [*chain()[:-1], Groups(tagged)], log(quarters=2, seconds=60), settings=tagged).pieces[0]
+    piece = run(lambda: [*chain()[:-1], Groups(tagged)], log(2, seconds=60), settings=tagged).pieces[0]
     assert dict(zip(piece.symbols, piece.sectors or [], strict=True)) == {
         "AAAUSDT": "meme",
         "BBBUSDT": "ai",
@@ -126,48 +139,60 @@ def test_a_month_of_hourly_history_binds_coins_as_numpys_correlation_does() -> N
                 HistoryBars(0, number, 3600, ts_open[part], zeros, zeros, zeros, close[part], zeros, zeros, zeros),
                 hour * 3600 * SECOND,
             )
-    long = np.empty((len(names), 720))
     coins = np.arange(len(names))
-    returns_of(state.long, state.long_stamps, hour, coins, long)
-    assert not np.isnan(long).any()
+    long = PairSums(LONG - 1).follow(state.long, state.long_stamps, hour, coins)
     for i in range(len(names)):
         for j in range(i):
-            assert correlation(long[i], long[j], 168) == pytest.approx(expected[i, j], abs=1e-4)
-    nothing = np.full((len(names), 96), np.nan)
+            assert correlation(long, i, j, 720) == pytest.approx(expected[i, j], abs=1e-4)
+    nothing = np.zeros((4, len(names), len(names)))
     strongest = np.sort(expected[np.triu_indices(len(names), 1)])
     leader = np.zeros(64, dtype=np.int32)
-    form(coins, nothing, long, 32, 168, float(strongest[-2:].mean()), leader)
+    form(coins, coins, nothing, long, 32, 168, float(strongest[-2:].mean()), leader)
     assert sorted((leader[: len(names)] >= 0).tolist()) == [False, True, True]
 
 
 def test_too_little_history_makes_no_group() -> None:
-    assert set(last_groups(run(chain, log(quarters=20), settings=SETTINGS)).values()) == {""}
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_the_correlation_equals_numpys_over_the_known_pairs(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    x, y = rng.normal(size=(2, 96))
-    y = 0.7 * x + y
-    x[rng.integers(0, 96, 9)] = np.nan
-    y[rng.integers(0, 96, 9)] = np.nan
-    known = ~np.isnan(x) & ~np.isnan(y)
-    assert correlation(x, y, 32) == pytest.approx(np.corrcoef(x[known], y[known])[0, 1], rel=1e-12)
-    assert np.isnan(correlation(x, y, 97))
-    assert np.isnan(correlation(np.zeros(96), y, 32))
+    assert set(last_groups(run(chain, log(20), settings=SETTINGS)).values()) == {""}
 
 
 def test_the_long_window_alone_can_bind_two_coins() -> None:
     rng = np.random.default_rng(0)
-    short = rng.normal(size=(2, 96))
-    long = np.repeat(rng.normal(size=(1, 720)), 2, axis=0)
+    short, long = np.empty((2, 4, 3, 3))
+    add_up(rng.integers(-999, 999, (96, 3), dtype=np.int32), short)
+    hourly = rng.integers(-999, 999, (720, 3), dtype=np.int32)
+    hourly[:, 2] = hourly[:, 0]
+    add_up(hourly, long)
     leader = np.zeros(64, dtype=np.int32)
-    form(np.array([4, 2]), short, long, 32, 168, 0.8, leader)
+    form(np.array([4, 2]), np.array([2, 0]), short, long, 32, 168, 0.8, leader)
     assert leader[4] == 4
     assert leader[2] == 4
     assert (leader[[0, 1, 3]] == -1).all()
 
 
-def test_a_threshold_out_of_range_is_refused() -> None:
-    with pytest.raises(msgspec.ValidationError, match="threshold"):
-        msgspec.convert({"threshold": 1.5}, GroupSettings)
+def test_a_coin_keeps_its_place_in_the_sums_and_a_new_one_takes_that_of_one_no_longer_looked_at() -> None:
+    seats = seated(np.empty(0, dtype=np.int64), np.array([7, 3, 9]), 4)
+    assert seats.tolist() == [7, 3, 9, -1]
+    seats = seated(seats, np.array([9, 5, 7]), 4)
+    assert seats.tolist() == [7, 5, 9, -1]
+    seats = seated(seats, np.array([9, 1, 7, 2]), 4)
+    assert seats.tolist() == [7, 1, 9, 2]
+    assert seated(seats, np.arange(65), 300).shape == (128,)
+
+
+def test_one_operator_serves_the_states_of_two_logs_in_turn() -> None:
+    logs = [log(60, 2000, alone=alone) for alone in ("CCCUSDT", "BBBUSDT")]
+    cuts = range(0, len(logs[0]), 40)
+    ran = [run(lambda: chain()[:-1], part, cuts, settings=SETTINGS).pieces for part in logs]
+    shared = Groups(SETTINGS)
+    states = [shared.start(), shared.start()]
+    for pieces in zip(*ran, strict=True):
+        for state, piece in zip(states, pieces, strict=True):
+            shared.step(state, piece)
+    assert last_groups(Ran([], [], ran[0])) == {"AAAUSDT": "AAA", "BBBUSDT": "AAA", "CCCUSDT": ""}
+    assert last_groups(Ran([], [], ran[1])) == {"AAAUSDT": "AAA", "BBBUSDT": "", "CCCUSDT": "AAA"}
+
+
+@pytest.mark.parametrize(("key", "value"), [("threshold", 1.5), ("most", 0)])
+def test_settings_out_of_range_are_refused(key: str, value: float) -> None:
+    with pytest.raises(msgspec.ValidationError, match=f"{key}: expected"):
+        msgspec.convert({key: value}, GroupSettings)
