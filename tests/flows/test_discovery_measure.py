@@ -297,3 +297,25 @@ def test_the_log_derived_from_candles_gives_the_scores_of_the_candles(tmp_path: 
 def test_a_range_without_an_hour_before_its_end_is_refused() -> None:
     with pytest.raises(ValueError, match="2021-04-02T00:00 to 2021-04-08T23:59"):
         evaluate_discovery(recorded(DEV_WEEK), end_ms=DAY_5 - 4 * 86_400_000 + 60_000)
+
+
+@pytest.mark.parametrize("coins", [1, 6])
+def test_a_coin_that_rings_every_hour_of_a_day_is_told_each_time(coins: int) -> None:
+    """Bar by bar a frame is a minute: room for alarms goes by time, not by frames."""
+    rng = np.random.default_rng(8)
+    start = 1_617_321_600_000
+    rows = [
+        pl.DataFrame(
+            {
+                "symbol": [f"C{coin}USDT"] * 2880, "ts_ms": start + BAR_MS * np.arange(2880), "open": close, "high": close, "low": close,
+                "close": close, "volume": np.full(2880, 1e6),
+            }
+        )
+        for coin in range(coins)
+        for close in [np.exp(np.cumsum(rng.normal(0.001, 0.002, 2880)))]
+    ]  # fmt: skip
+    alarm = msgspec.structs.replace(SETTINGS.candidates.alarm, per_day_per_100=4000.0)
+    candidates = msgspec.structs.replace(SETTINGS.candidates, alarm=alarm)
+    told = run_program(panel_from_frame(pl.concat(rows)), msgspec.structs.replace(SETTINGS, candidates=candidates))
+    of_a_day = [sum(1440 <= bar < 2880 and symbol == coin for bar, symbol in told.alarms) for coin in range(coins)]
+    assert min(of_a_day) > 20
