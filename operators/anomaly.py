@@ -104,7 +104,7 @@ class AnomalyDetector:
         state.reserve(width)
         shape = (len(frames), width)
         block = AnomalyBlock(np.empty(shape), np.empty(shape), np.empty(shape), np.empty(shape))
-        room = walking.COUNT * width * (len(frames) // self._own.cooldown_s + 2)
+        room = walking.COUNT * width * frames.most(self._own.cooldown_s)
         where: I8 = np.empty((room, 4), dtype=np.int64)
         what: F8 = np.empty((room, 2))
         used = 0

@@ -163,7 +163,7 @@ class Candidates:
         fresh = piece.freshness.symbol_ok if piece.freshness is not None else np.ones(shape, dtype=np.bool_)
         # Each coin changes at most once a second, or twice when it is evicted after its own change.
         moves: I8 = np.empty((2 * count * width, 5), dtype=np.int64)
-        alarms: I8 = np.empty((width * self._most_alarms(frames), 3), dtype=np.int64)
+        alarms: I8 = np.empty((width * frames.most(self._own.alarm.cooldown_s), 3), dtype=np.int64)
         used = raised = 0
         for first, until, bars in between_history(piece):
             if bars is not None:
@@ -195,13 +195,6 @@ class Candidates:
                 _listing(piece, f, s)
         for f in np.flatnonzero(frames.ts_open % (60 * SECOND) == 59 * SECOND).tolist():
             _score_bar(piece, f)
-
-    def _most_alarms(self, frames: FrameBlock) -> int:
-        """How often a coin can ring in these frames, which need not be consecutive seconds."""
-        if not len(frames):
-            return 0
-        seconds = int(frames.ts_open.max() - frames.ts_open.min()) // SECOND
-        return min(len(frames), seconds // max(self._own.alarm.cooldown_s, 1) + 1)
 
     def _stretches(
         self, state: CandidateState, frames: FrameBlock, first: int, until: int, excluded: U1

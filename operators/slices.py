@@ -131,6 +131,13 @@ class FrameBlock:
     def __len__(self) -> int:
         return len(self.ts_open)
 
+    def most(self, rest_s: int) -> int:
+        """How often at most something can happen in these frames that then rests for so many seconds; frames need not be consecutive."""
+        if not len(self):
+            return 0
+        seconds = int(self.ts_open.max() - self.ts_open.min()) // SECOND
+        return min(len(self), seconds // max(rest_s, 1) + 1)
+
 
 @dataclass(slots=True)
 class BarBlock:
