@@ -271,7 +271,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "model_off": ("Switched off", "已关闭"),
     "model_learning": ("Learning", "学习中"),
     "model_in_force": ("In force", "已启用"),
-    "model_unhealthy": ("Withdrawn", "已停用"),
+    "model_unhealthy": ("Unfit", "不合格"),
     "model_grade": ("Grade", "评级"),
     "model_grade_tip": (
         "Of predictions made before their outcome: coverage and loss of the last hours against their bounds",

@@ -113,7 +113,7 @@ def test_control_says_why_a_model_was_withdrawn_or_is_still_learning(settings: S
     seeding.set_model("unhealthy", "bad", [Reason("COVERAGE_OFF", {"side": "risk", "coverage": 0.61, "nominal": 0.8})])
     queries.model_health.clear()
     grid, notes = model_card(opened("control"))
-    assert grid["items"][0]["value"] == "Withdrawn"
+    assert grid["items"][0]["value"] == "Unfit"
     assert [note["text"] for note in notes["items"]] == ["Coverage of risk is 0.61 instead of 0.80"]
     seeding.set_model("learning", "unknown", [Reason("TOO_FEW_SAMPLES", {"samples": 0.0, "needed": 3000.0})])
     queries.model_health.clear()
