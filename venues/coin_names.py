@@ -16,13 +16,18 @@ def _words(text: str) -> frozenset[str]:
 QUOTES = _words(
     "USDT USDC FDUSD TUSD BUSD USDP USD1 DAI USD EUR GBP TRY BRL AUD JPY RUB UAH ZAR PLN ARS MXN COP CZK NGN"
 )
-TITLE_WORDS = _words("""
+TOKEN_STANDARDS = _words(
+    "ERC20 ERC721 ERC1155 BEP2 BEP8 BEP20 BEP721 TRC10 TRC20 TRC721 BRC20 KRC20 HRC20 XRC20 ARC20 NEP5 NEP17 NEP141 SPL"
+)
+TITLE_WORDS = TOKEN_STANDARDS | _words("""
     BINANCE LIST WILL NEW AND OR OF ON THE FOR WITH TO IN AT BY AN UP OFF ADD ADDS VIP API UTC AMA NFT NFTS APR APY KYC
     USER USERS ALPHA SPOT MARGIN FUTURES EARN LAUNCHPOOL LAUNCHPAD MEGADROP HODLER AIRDROP AIRDROPS SEED TAG TAGS NOTICE
     UPDATE PAIR PAIRS TRADING BOT BOTS ETF CEO USA UK EU UAE FAQ ID COIN TOKEN TOKENS Q1 Q2 Q3 Q4 II III IV OTC P2P DEX
-    CEX DEFI WEB3 GMT PM AM
+    CEX DEFI WEB3 GMT PM AM H1 H2
 """)
-PARENTHESISED_WORDS = _words("UTC API VIP APR APY KYC NFT ETF DEX CEX OTC P2P FAQ EU UK US UAE")
+PARENTHESISED_WORDS = TOKEN_STANDARDS | _words("""
+    UTC GMT AM PM API VIP APR APY KYC NFT ETF DEX CEX OTC P2P FAQ EU UK US UAE Q1 Q2 Q3 Q4 H1 H2 I II III IV
+""")
 # Coins whose ticker is a word that people write in capitals: only a cashtag means the coin.
 AMBIGUOUS = _words("""
     A ACE AI ALT ARC ARK ATM AUCTION BAN BANANA BAND BAR BEAM BIG BIO BLUR BOND CAKE CAT CHESS CITY CLOUD COMP COS COW CYBER
@@ -44,8 +49,11 @@ CHINESE_NAMES = {
     "恒星币": "XLM", "大零币": "ZEC",
 }  # fmt: skip
 
-_IN_PARENTHESES = re.compile(r"\(([A-Z0-9]{2,15})\)")
-_PAIR = re.compile(r"\b([A-Z0-9]{2,15})/([A-Z0-9]{3,5})\b")
+# Tickers are one letter (W, S, A) or Chinese (币安人生) too; a bare capital is no ticker.
+_TICKER = r"(?:[A-Z0-9]{1,15}|[\u4e00-\u9fff]{1,15})"
+_IN_PARENTHESES = re.compile(rf"\(({_TICKER})\)")
+_LIST_MARK = re.compile(r"(?:^|\S|[:;,&|\u2013\u2014-] |\b(?:and|or) )\([A-Z]\)")
+_PAIR = re.compile(rf"\b({_TICKER})/([A-Z0-9]{{3,5}})\b")
 _CAPITALS = re.compile(r"(?<![\w-])(?=[A-Z0-9]*[A-Z])[A-Z0-9]{2,15}(?![\w-])")
 # Letters of other scripts may stand right beside a ticker (BTC突破): only Latin ones and digits make it longer.
 _LATIN = "A-Za-z0-9_"
@@ -66,7 +74,8 @@ def title_coins(title: str, stop_words: Iterable[str] = ()) -> list[str]:
     """Base assets that a venue's title names, in order.
 
     A ticker in parentheses is meant, and then nothing else is; else the bases of pairs; else the words in capitals
-    that are neither stop words nor quote currencies.
+    that are neither stop words nor quote currencies. One letter in parentheses is a ticker where every such letter of
+    the title follows a name: "Wormhole (W)", but not "(A) Fees, (B) Limits" or "Token(S)".
 
     >>> title_coins("Binance Will List Celestia (TIA) with Seed Tag Applied")
     ['TIA']
@@ -75,9 +84,14 @@ def title_coins(title: str, stop_words: Iterable[str] = ()) -> list[str]:
     >>> title_coins("Notice on New Trading Pairs - 2023-10-26")
     []
     """
+    title = " ".join(title.split())
     own = set(stop_words)
+    least = 2 if _LIST_MARK.search(title) else 1
     ways = (
-        (_IN_PARENTHESES.findall(title), QUOTES | PARENTHESISED_WORDS | own),
+        (
+            [ticker for ticker in _IN_PARENTHESES.findall(title) if len(ticker) >= least],
+            QUOTES | PARENTHESISED_WORDS | own,
+        ),
         ([base for base, _ in _PAIR.findall(title)], QUOTES | own),
         (_CAPITALS.findall(title), QUOTES | TITLE_WORDS | own),
     )
@@ -115,6 +129,6 @@ def post_coins(text: str, known: Callable[[str], bool], stop_words: Iterable[str
 def _base(coin: str) -> str:
     """`FOOUSDT` in a title of perpetuals means FOO."""
     for quote in ("USDT", "USDC"):
-        if coin.endswith(quote) and len(coin) > len(quote) + 1:
+        if coin.endswith(quote) and len(coin) > len(quote):
             return coin.removesuffix(quote)
     return coin

@@ -78,10 +78,43 @@ def test_only_coins_new_to_the_spot_market_are_listings() -> None:
         ("Binance Will Delist BOND, DOCK, MDX and POLS on 2024-12-10", ["BOND", "DOCK", "MDX", "POLS"]),
         ("Binance Futures Will Launch USDⓈ-Margined FOOUSDT Perpetual Contract", ["FOO"]),
         ("Updates on Tick Size for Spot Trading Pairs (2024-05-01)", []),
+        ("Binance Will List Wormhole (W) with Seed Tag Applied", ["W"]),
+        ("Binance Will List Sonic (S) & Delist FTM", ["S"]),
+        ("Binance Will Support the Threshold (T) Token Swap (ERC20)", ["T"]),
+        ("Binance Will List Vaulta  (A) and U\u00a0(U) at 2025-05-14 08:00 (UTC)", ["A", "U"]),
+        ("Binance Will List Sonic (prev. FTM) (S)", ["S"]),
+        ("Binance Will List 币安人生 (币安人生) with Seed Tag Applied", ["币安人生"]),
+        ("Binance Adds A/USDT, W/USDC & SOL/TRY Trading Pairs", ["A", "W", "SOL"]),
+        ("Binance Adds 币安人生/USDC, BNB/U & 币安人生/TRY Trading Pairs", ["币安人生"]),
+        ("Binance Futures Will Launch USDⓈ-Margined WUSDT and 1000XUSDT Perpetual Contracts", ["W", "1000X"]),
+        ("Binance Will Support The Graph (GRT) (ERC20)", ["GRT"]),
+        ("Binance Completes the Integration of ENJ (BEP20) and TRC20", ["ENJ"]),
+        ("Binance Opens Deposits on the BEP2 and ERC20 Networks (BEP2) (TRC20)", []),
     ],
 )
 def test_titles_of_other_kinds(title: str, coins: list[str]) -> None:
     assert title_coins(title) == coins
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Binance Will Update Its Rules (1)",
+        "Binance Will Update (A) Fees, (B) Limits",
+        "Binance Will Update Fees (A) and (B)",
+        "(A) Fees (B) Limits",
+        "Notice: (A) Fees (B) Limits",
+        "Changes to Fees - (A) Spot (B) Options",
+        "Notice on the Network Upgrade of Your Wallet(S)",
+        "Binance Research: The Year in Review, Part (I) to Part (IV)",
+        "System Maintenance at 08:00 (UTC), 16:00 (GMT) or 4 (PM)",
+        "Proof of Reserves (2024) (Q1) (H2) (01/2024)",
+        "Support Is Open 24/7, N/A in Your Region, I/O and A/B Tests",
+        "A New Way to Earn: Plan B",
+    ],
+)
+def test_short_words_that_are_no_coin(title: str) -> None:
+    assert title_coins(title) == []
 
 
 def test_each_article_is_told_once_oldest_first_with_its_own_time() -> None:
