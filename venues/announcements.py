@@ -7,6 +7,7 @@ whatever is not as expected is put on record and polling goes on.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
@@ -19,17 +20,32 @@ from contracts.events import Announcement
 from contracts.settings.services import AnnouncementSettings
 from venues.binance.tickers import MAX_DIRT, Dirt
 from venues.binance.times import Stamp, nanos
-from venues.coin_names import title_coins
+from venues.coin_names import title_coins, without_pairs
 from venues.seen import SeenIds
 
 TIMEOUT_S = 15.0
 HOUR_S = 3600.0
+LONGEST_TITLE = 400
 PATH = "/bapi/composite/v1/public/cms/article/list/query?type=1&catalogId={catalog}&pageNo=1&pageSize=20"
 LISTINGS, DELISTINGS = 48, 161
 THROTTLED = frozenset({429, 418})
 AGENT = {"User-Agent": "Mozilla/5.0 (compatible; Emberline)"}
 
 Category: TypeAlias = Literal["listing", "delisting", "other"]
+
+
+def _words(pattern: str) -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE)
+
+
+_WILL_LIST = _words("will list")
+_LISTED = _words("will list|introducing|will add|will open trading|lists")
+_DELISTED = _words("delist(?:s|ed|ing|ings)?|cease trading")
+_REMOVED = _words("will remove|removal of")
+_PART = _words("pairs?|tags?")
+_PRODUCT = _words("futures|margin|perpetuals?|options")
+_OF_PRODUCT = re.compile(r"^\s*Binance (?:Futures|Margin|Options)\b|\b(?:USDⓈ|USD|COIN)-M(?:argined)?\b", re.IGNORECASE)
+_COIN_NAME = re.compile(r"(?:\b[A-Z0-9][^\s(),;:]* +)+\(")
 
 log = structlog.get_logger()
 
@@ -86,19 +102,27 @@ def read_page(payload: bytes) -> tuple[list[tuple[int, Article]], list[Dirt]]:
 
 def category(title: str, catalog: int = LISTINGS) -> Category:
     """What an article is about. A listing is a coin new to the spot market; futures, margin and new pairs of old
-    coins are not.
+    coins are not. A delisting is of a coin: pairs or tags that go are none.
 
     >>> category("Binance Will List Celestia (TIA)"), category("Binance Adds NTRN on Margin")
     ('listing', 'other')
+    >>> category("Binance Will Delist ANT"), category("Binance Will Remove ADA/BTC Spot Trading Pairs")
+    ('delisting', 'other')
     """
-    lower = title.lower()
-    if catalog == DELISTINGS or any(word in lower for word in ("delist", "removal of", "cease trading", "will remove")):
-        return "delisting"
-    if any(word in lower for word in ("futures", "margin", "perpetual", "options")):
-        return "other"
-    if any(word in lower for word in ("will list", "introducing", "will add", "will open trading", "lists ")):
+    # A product's name may be a coin's: "Perpetual Protocol (PERP)".
+    product = bool(_OF_PRODUCT.search(title) or _PRODUCT.search(_COIN_NAME.sub(" ", title)))
+    if _WILL_LIST.search(title) and not product:
         return "listing"
-    return "other"
+    if catalog == DELISTINGS or _DELISTED.search(title) or _REMOVED.search(title):
+        return "other" if _of_a_part(title) else "delisting"
+    return "listing" if _LISTED.search(title) and not product else "other"
+
+
+def _of_a_part(title: str) -> bool:
+    """Whether what goes are pairs or tags: the coins stay."""
+    bare = without_pairs(title)
+    part = bare != title or _PART.search(title) is not None
+    return part and not (_DELISTED.search(title) and title_coins(bare))
 
 
 class Ladder:
@@ -164,14 +188,15 @@ class AnnouncementMonitor:
             if now - released > self._settings.max_age_h * HOUR_S * 1e9 or not self._seen.add(str(article.id), now):
                 continue
             self.announced += 1
+            title = article.title[:LONGEST_TITLE]
             self._append(
                 Announcement(
                     ts_recv=now,
                     source="binance.cms",
                     announcement_id=str(article.id),
-                    title=article.title[:400],
-                    category=category(article.title, catalog),
-                    symbols=title_coins(article.title, self._settings.stop_words),
+                    title=title,
+                    category=category(title, catalog),
+                    symbols=title_coins(title, self._settings.stop_words),
                     ts_event=released,
                 )
             )

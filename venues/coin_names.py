@@ -102,6 +102,15 @@ def title_coins(title: str, stop_words: Iterable[str] = ()) -> list[str]:
     return []
 
 
+def without_pairs(title: str) -> str:
+    """The title less the names of pairs.
+
+    >>> without_pairs("Binance Will Remove ADA/BTC & SOL/BNB Trading Pairs")
+    'Binance Will Remove  &  Trading Pairs'
+    """
+    return _PAIR.sub("", title)
+
+
 def post_coins(text: str, known: Callable[[str], bool], stop_words: Iterable[str] = ()) -> list[str]:
     """Base assets that a post names, in order: cashtags of known coins, then unambiguous known tickers in capitals (#SOL and SOLUSDT
     too), then names, English and Chinese.

@@ -71,6 +71,52 @@ def test_only_coins_new_to_the_spot_market_are_listings() -> None:
 
 
 @pytest.mark.parametrize(
+    ("title", "what"),
+    [
+        ("Binance Will List Perpetual Protocol (PERP) with Seed Tag Applied", "listing"),
+        ("Binance Will List Marginfi (MRGN)", "listing"),
+        ("Binance Will List MARGINX (MGX)", "listing"),
+        ("Binance Will List Optionsroom (ROOM)", "listing"),
+        ("Binance Will List Sonic (S) & Delist FTM", "listing"),
+        ("Binance Will List Delistify (DLF)", "listing"),
+        ("Binance Will List Wormhole (W) and Open Trading Pairs", "listing"),
+        ("Introducing Perpetual Protocol (PERP) on Binance Launchpad", "listing"),
+        ("Binance Lists Foo (FOO)", "listing"),
+        ("Binance Futures Will List FOOUSDT Perpetual Contract", "other"),
+        ("Binance Margin Will List Foo (FOO)", "other"),
+        ("Binance Options Will List Foo (FOO)", "other"),
+        ("Binance Will List USDⓈ-Margined Foo (FOO) Contracts", "other"),
+        ("Binance Will List Foo (FOO) on Isolated Margin", "other"),
+        ("Binance Will List BTC Options", "other"),
+        ("Binance Will Add Initia (INIT) on Earn, Buy Crypto, Convert, Margin & Futures", "other"),
+        ("Introducing Margin Trading for Foo (FOO)", "other"),
+        ("Binance Enlists Partners", "other"),
+        ("Binance Will Remove ADA/BTC, SOL/BNB Spot Trading Pairs", "other"),
+        ("Binance Will Delist ADA/BTC and SOL/BNB", "other"),
+        ("Binance Will Delist Certain BUSD Trading Pairs", "other"),
+        ("Notice of Removal of Spot Trading Pairs - 2024-05-10", "other"),
+        ("Binance Will Remove the Seed Tag for JUP", "other"),
+        ("Binance Will Remove FTM", "delisting"),
+        ("Binance Will Remove FOO and/or BAR", "delisting"),
+        ("Binance Will Delist FTM and Cease Trading of All FTM Pairs", "delisting"),
+        ("Binance Will Cease Trading FTM", "delisting"),
+    ],
+)
+def test_a_category_is_read_from_whole_words_outside_of_coin_names(title: str, what: str) -> None:
+    assert category(title) == what
+
+
+def test_removed_pairs_on_the_page_of_delistings_delist_no_coin() -> None:
+    assert category("Notice of Removal of Spot Trading Pairs - 2024-05-10", catalog=161) == "other"
+    assert category("Binance Will Remove ADA/BTC, SOL/BNB Spot Trading Pairs", catalog=161) == "other"
+
+
+def test_recorded_titles_have_the_categories_a_person_reads_in_them() -> None:
+    told = [category(article["title"]) for article in recorded_articles()]
+    assert told == ["other", "listing", "other", "listing", *["other"] * 16]
+
+
+@pytest.mark.parametrize(
     ("title", "coins"),
     [
         ("Introducing SPACE ID (ID) on Binance Launchpad", ["ID"]),
