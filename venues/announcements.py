@@ -21,6 +21,7 @@ from contracts.settings.services import AnnouncementSettings
 from venues.binance.tickers import MAX_DIRT, Dirt
 from venues.binance.times import Stamp, nanos
 from venues.coin_names import title_coins, without_pairs
+from venues.retry_after import told_wait_s
 from venues.seen import SeenIds
 
 TIMEOUT_S = 15.0
@@ -213,8 +214,7 @@ class AnnouncementMonitor:
                 self.polls += 1
                 if answer.status in THROTTLED:
                     self.refusals += 1
-                    told = answer.headers.get("Retry-After", "")
-                    wait = ladder.refused(float(told) if told.isdigit() else 0.0)
+                    wait = ladder.refused(told_wait_s(answer.headers))
                     log.warning("announcements_throttled", url=url, status=answer.status, wait_s=wait)
                 elif answer.status == 200:
                     ladder.reset()

@@ -217,6 +217,7 @@ async def test_polling_climbs_the_ladder_on_429_and_goes_on() -> None:
     answers = [
         web.Response(status=429),
         web.Response(status=418, headers={"Retry-After": "0"}),
+        web.Response(status=429, headers={"Retry-After": "²"}),
         web.Response(status=500),
         web.Response(text="<html>"),
         web.Response(body=page([{"id": 1, "title": "Binance Will List X (XX)", "releaseDate": 1_700_000_000_000}])),
@@ -239,7 +240,7 @@ async def test_polling_climbs_the_ladder_on_429_and_goes_on() -> None:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await runner.cleanup()
-    assert desk.monitor.refusals == 2
+    assert desk.monitor.refusals == 3
     assert [a.symbols for a in desk.told] == [["XX"]]
     assert len(desk.letters) == 1
 

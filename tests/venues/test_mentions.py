@@ -23,6 +23,7 @@ from venues.coin_names import post_coins
 from venues.ingest import Ingest
 from venues.mentions import Item, LexiconScorer, MentionDoor, Mentions, PollingFeed, load_scorer
 from venues.mentions.door import time_ns
+from venues.mentions.polling import at_path
 
 NOW = 1_700_000_000_000_000_000
 COINS = frozenset({"BTC", "ETH", "SOL", "PEPE", "GAS", "ONE", "THE", "DOGE", "1INCH", "LINK", "DATA", "POWER", "BCH"})
@@ -185,6 +186,11 @@ def test_any_json_feed_is_read_by_its_paths() -> None:
     assert mention.ts_event == NOW - 20 * 10**9
 
 
+def test_only_a_plain_number_is_an_index_of_a_list() -> None:
+    assert at_path([5, 6, 7], "2") == 7
+    assert at_path([5, 6, 7], "²") is None
+
+
 def test_authors_that_stand_in_a_list_of_their_own_are_joined() -> None:
     feed = msgspec.convert(
         {
@@ -228,7 +234,7 @@ def test_no_shape_of_a_feed_raises(posts: Any) -> None:
 
 async def test_polling_climbs_the_ladder_and_puts_strange_answers_on_record() -> None:
     answers = [
-        web.Response(status=429),
+        web.Response(status=429, headers={"Retry-After": "²"}),
         web.Response(text="<html>"),
         web.json_response({"data": {"posts": [{"id": "1", "text": "$BTC"}]}}),
     ]

@@ -16,6 +16,7 @@ from venues.announcements import THROTTLED, TIMEOUT_S, Ladder
 from venues.binance.endpoints import is_loopback
 from venues.binance.tickers import MAX_DIRT, Dirt, number
 from venues.mentions.door import Item, names_of, time_ns
+from venues.retry_after import told_wait_s
 
 log = structlog.get_logger()
 
@@ -29,7 +30,7 @@ def at_path(value: Any, path: str) -> Any:
     for part in path.split(".") if path else ():
         if isinstance(value, dict):
             value = value.get(part)
-        elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
+        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
             value = value[int(part)]
         else:
             return None
@@ -68,8 +69,7 @@ class PollingFeed:
                     self.polls += 1
                     if answer.status in THROTTLED:
                         self.refusals += 1
-                        told = answer.headers.get("Retry-After", "")
-                        wait = ladder.refused(float(told) if told.isdigit() else 0.0)
+                        wait = ladder.refused(told_wait_s(answer.headers))
                         log.warning("mentions_throttled", feed=self._settings.name, wait_s=wait)
                     elif answer.status == 200:
                         ladder.reset()
