@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+import yaml
 
 from contracts.errors import SettingsError
 
@@ -23,12 +24,13 @@ _COIN = re.compile(r"[A-Z0-9]{1,20}")
 def read_sectors(name: str) -> dict[str, str]:
     """Base asset or symbol -> sector.
 
-    name: "default", or the path of a file. YAML: `BTC: layer1` or `layer1: [BTC, ETH]` a line. CSV: a header `coin,sector`, then a coin a
+    name: "default", or the path of a file. YAML: `BTC: layer1`, the coin first, or `layer1: [BTC, ETH]` a line, each key once;
+    `layer1: BTC`, small letters before capitals, may be meant either way and is refused. CSV: a header `coin,sector`, then a coin a
     line; lines that begin with # are left out. Coins are told in any case and kept in capitals. Raises SettingsError.
     """
     file = SHIPPED_FILE if name == SHIPPED else Path(name)
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")  # Excel begins a CSV file with a byte order mark
     except OSError as e:
         raise SettingsError(f"{file}: cannot be read: {e.strerror}") from e
     except UnicodeDecodeError as e:
@@ -85,13 +87,40 @@ def _yaml_pairs(text: str, file: Path) -> list[tuple[str, str]]:
         raise SettingsError(f"{file}: not readable: {' '.join(str(e).split())}") from e
     if not isinstance(raw, dict):
         raise SettingsError(f"{file}: expected a table of coins or sectors, was {type(raw).__name__}")
+    lines = _lines_of_keys(text, file)
     pairs = []
     for key, value in raw.items():
+        where = f"{file}:{lines[key]}" if key in lines else str(file)
         if isinstance(value, list):
-            pairs += [(_coin(coin, str(file)), _sector(key, str(file))) for coin in value]
+            pairs += [(_coin(coin, where), _sector(key, where)) for coin in value]
         else:
-            pairs.append((_coin(key, str(file)), _sector(value, str(file))))
+            _check_order(key, value, where)
+            pairs.append((_coin(key, where), _sector(value, where)))
     return pairs
+
+
+def _lines_of_keys(text: str, file: Path) -> dict[str, int]:
+    """Line of each key of a table; a decoder would take the last of equal ones without a word."""
+    table = yaml.compose(text, Loader=yaml.SafeLoader)
+    lines: dict[str, int] = {}
+    for key, _ in table.value if isinstance(table, yaml.MappingNode) else ():
+        line = key.start_mark.line + 1
+        if key.value in lines:
+            raise SettingsError(f"{file}:{line}: {key.value}: expected each key once, was in line {lines[key.value]} already")
+        lines[key.value] = line
+    return lines
+
+
+def _check_order(key: Any, value: Any, where: str) -> None:
+    """Refuse `layer1: BTC`: it reads as coin LAYER1 of sector BTC, and is hardly meant so."""
+    if not isinstance(key, str) or not isinstance(value, str):
+        return
+    coin = value.strip()
+    if _COIN.fullmatch(coin) and coin.isupper() and not key.isupper():
+        raise SettingsError(
+            f"{where}: `{key}: {coin}`: expected the coin first; "
+            f"write `{key}: [{coin}]` if {coin} is the coin, `{key.upper()}: {coin}` if not"
+        )
 
 
 def _csv_pairs(text: str, file: Path) -> list[tuple[str, str]]:

@@ -122,6 +122,20 @@ def test_the_tags_that_come_with_the_program_are_readable() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("tags.csv", "\ufeffcoin,sector\r\nBTC,layer1\r\nPEPE,MEME\r\n"),  # as Excel writes it
+        ("tags.yaml", "\ufeffbtc: layer1\nPEPE: MEME\n"),
+        ("tags.yaml", "layer1: [btc]\nMEME: [PEPE]\n"),
+    ],
+)
+def test_tags_are_read_in_each_form(tmp_path: Path, name: str, content: str) -> None:
+    file = tmp_path / name
+    file.write_text(content, encoding="utf-8", newline="")
+    assert read_sectors(str(file)) == {"BTC": "layer1", "PEPE": "MEME"}
+
+
+@pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
         ("tags.yaml", None, "cannot be read"),
@@ -132,6 +146,11 @@ def test_the_tags_that_come_with_the_program_are_readable() -> None:
         ("tags.yaml", "BTC: 7", "expected a sector's name of 1 to 40 letters, was 7"),
         ("tags.yaml", "meme: [PEPE]\nai: [pepe]", "PEPE: expected one sector, was meme and ai"),
         ("tags.yaml", "{}", "expected 1 to 20000 tagged coins, was 0"),
+        ("tags.yaml", "ai: [FET]\nmeme: [PEPE]\nai: [TAO]", "tags.yaml:3: ai: expected each key once, was in line 1 already"),
+        ("tags.yaml", "BTC: a\n\nBTC: b", "tags.yaml:3: BTC: expected each key once"),
+        ("tags.yaml", "{BTC: a, BTC: a}", "tags.yaml:1: BTC: expected each key once"),
+        ("tags.yaml", "SOL: layer1\nlayer1: BTC", "tags.yaml:2: `layer1: BTC`: expected the coin first; write `layer1: [BTC]`"),
+        ("tags.yaml", "SOL: layer1\nB TC: x", "tags.yaml:2: expected the name of a coin, such as BTC"),
         ("tags.csv", "BTC,layer1\n", "expected the header `coin,sector`, was BTC,layer1"),
         ("tags.csv", "coin,sector\nBTC\n", "tags.csv:2: expected a coin and a sector, was 1 cells"),
         ("tags.csv", "coin,sector\n\nB TC,x\n", "tags.csv:3: expected the name of a coin, such as BTC"),
