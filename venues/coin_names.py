@@ -112,8 +112,8 @@ def without_pairs(title: str) -> str:
 
 
 def post_coins(text: str, known: Callable[[str], bool], stop_words: Iterable[str] = ()) -> list[str]:
-    """Base assets that a post names, in order: cashtags of known coins, then unambiguous known tickers in capitals (#SOL and SOLUSDT
-    too), then names, English and Chinese.
+    """Base assets that a post names, in order: cashtags of known coins ($SOLUSDT too), then unambiguous known tickers in capitals
+    (#SOL and SOLUSDT too), then names, English and Chinese.
 
     A text all in capitals names nothing but its cashtags and names: there a capital means nothing. Chinese texts have no capitals to
     shout with.
@@ -125,18 +125,27 @@ def post_coins(text: str, known: Callable[[str], bool], stop_words: Iterable[str
     """
     text = unicodedata.normalize("NFKC", text)
     stop = set(stop_words)
-    found = [tag.upper() for tag in _CASHTAG.findall(text)]
+    found = [market_coin(tag.upper(), known) for tag in _CASHTAG.findall(text)]
     if not text.isupper() or _CHINESE.search(text):
         for word in _WORD.findall(text):
-            coin = word if known(word) else _base(word)
+            coin = market_coin(word, known)
             if coin not in AMBIGUOUS and coin not in TITLE_WORDS:
                 found.append(coin)
     found += [_NAMED[name] for name in _NAMES.findall(text.lower())]
     return [coin for coin in dict.fromkeys(found) if coin not in stop and coin not in QUOTES and known(coin)]
 
 
+def market_coin(word: str, known: Callable[[str], bool]) -> str:
+    """The coin that a ticker or symbol means: itself if known, else the base of a symbol.
+
+    >>> market_coin("SOLUSDT", {"SOL"}.__contains__), market_coin("SOL", {"SOL"}.__contains__)
+    ('SOL', 'SOL')
+    """
+    return word if known(word) else _base(word)
+
+
 def _base(coin: str) -> str:
-    """`FOOUSDT` in a title of perpetuals means FOO."""
+    """`FOOUSDT` means FOO."""
     for quote in ("USDT", "USDC"):
         if coin.endswith(quote) and len(coin) > len(quote):
             return coin.removesuffix(quote)

@@ -61,6 +61,8 @@ class Heard:
         ("paid $500 for it, USDT only", []),
         ("https://x.com/BTC?ref=SOL @ETH", []),
         ("#ETH #Bitcoin", ["ETH", "BTC"]),
+        ("$SOLUSDT and $btcusdt, $NOPEUSDT and $USDT", ["SOL", "BTC"]),
+        ("$SOL, $SOLUSDT", ["SOL"]),
         ("SOLUSDT long, BTC/USDT short, ETH-PERP flat", ["SOL", "BTC", "ETH"]),
         ("JUST IN: BITCOIN HITS A NEW ALL TIME HIGH", ["BTC"]),
         ("Bitcoin Cash is not Bitcoin", ["BCH", "BTC"]),
@@ -144,6 +146,21 @@ def test_a_large_transfer_goes_through_the_same_door() -> None:
     assert (mention.kind, mention.symbols, mention.sentiment) == ("transfer", ["ETH"], None)
 
 
+def test_a_feed_may_name_coins_by_their_symbols() -> None:
+    heard = Heard()
+    assert heard.door.take(Item("hook", "1", "look", symbols=("BTCUSDT", "$solusdc", "SOL", "NOPEUSDT")))
+    assert heard.told[0].symbols == ["BTC", "SOL"]
+
+
+@pytest.mark.parametrize(("said", "kept"), [(-5, 0), (7, 7), (10**9, 10**9), (10**30, 10**9)])
+def test_no_account_has_more_followers_than_there_are_people(said: int, kept: int) -> None:
+    heard = Heard()
+    heard.door.take(Item("x", "1", "$BTC", "anna", said))
+    [mention] = heard.told
+    assert mention.followers == kept
+    assert decode_event(encode_event(mention)) == mention
+
+
 def test_a_time_from_the_future_becomes_the_receive_time() -> None:
     heard = Heard()
     heard.door.take(Item("x", "1", "$BTC", time_ns=NOW + 10**15))
@@ -189,6 +206,14 @@ def test_any_json_feed_is_read_by_its_paths() -> None:
 def test_only_a_plain_number_is_an_index_of_a_list() -> None:
     assert at_path([5, 6, 7], "2") == 7
     assert at_path([5, 6, 7], "²") is None
+
+
+def test_followers_beyond_all_bounds_are_cut_whatever_their_form() -> None:
+    heard = Heard()
+    posts = [{"id": n, "text": "$BTC", "user": {"followers": said}} for n, said in enumerate(("1e30", 1e308, 10**25))]
+    payload = json.dumps({"data": {"posts": posts}}).encode()
+    assert PollingFeed(FEED, (), lambda *_: None).read(payload, heard.door.take) == ""
+    assert [mention.followers for mention in heard.told] == [10**9] * 3
 
 
 def test_authors_that_stand_in_a_list_of_their_own_are_joined() -> None:
@@ -297,7 +322,7 @@ async def test_the_webhook_takes_pushes_that_know_the_token(monkeypatch: pytest.
     url = f"http://127.0.0.1:{webhook.port}/mentions"
     push = [
         {"id": "1", "text": "$PEPE", "followers": 7},
-        {"id": "2", "text": "transfer", "kind": "transfer", "symbols": ["ETH"]},
+        {"id": "2", "text": "transfer", "kind": "transfer", "symbols": ["ETHUSDT"]},
     ]
     try:
         async with aiohttp.ClientSession() as session:

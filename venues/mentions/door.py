@@ -12,13 +12,14 @@ import msgspec
 from contracts.events import Mention
 from contracts.settings.services import MentionSettings
 from venues.binance.times import EARLIEST_MS, LATEST_MS
-from venues.coin_names import post_coins
+from venues.coin_names import market_coin, post_coins
 from venues.mentions.scoring import ScoringQueue
 from venues.mentions.sentiment import Scorer, bounded
 from venues.seen import SeenIds
 
 LONGEST_TEXT = 2000
 MOST_SYMBOLS = 10  # a text that names more coins speaks of none
+MOST_FOLLOWERS = 10**9  # no account has more, and each factor of ten counts as a voice
 HOUR_S = 3600.0
 
 
@@ -94,7 +95,7 @@ class MentionDoor:
             source=item.source,
             mention_id=item.identity,
             author=item.author,
-            followers=max(item.followers, 0),
+            followers=min(max(item.followers, 0), MOST_FOLLOWERS),
             text=text,
             symbols=symbols,
             sentiment=bounded(self._scorer.score(text) if unscored and queue is None else item.sentiment),
@@ -108,7 +109,7 @@ class MentionDoor:
         return True
 
     def _coins(self, item: Item) -> list[str]:
-        named = [coin.strip().lstrip("$").upper() for coin in item.symbols]
+        named = [market_coin(coin.strip().lstrip("$").upper(), self._known) for coin in item.symbols]
         named = [coin for coin in dict.fromkeys(named) if self._known(coin)]
         return named or post_coins(item.text, self._known, self._stop_words)
 
