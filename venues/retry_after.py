@@ -9,8 +9,8 @@ from email.utils import parsedate_to_datetime
 LONGEST_S = 86_400.0  # whatever a server says: a feed that is asked once a day costs nobody anything
 
 
-def told_wait_s(headers: Mapping[str, str]) -> float:
-    """Seconds of `Retry-After`, 0..86400: a whole number of them, or an HTTP date (RFC 9110, 10.2.3); 0 for others.
+def told_wait_s(headers: Mapping[str, str], longest_s: float = LONGEST_S) -> float:
+    """Seconds of `Retry-After`, 0..longest_s: a whole number of them, or an HTTP date (RFC 9110, 10.2.3); 0 for others.
 
     A date counts from the answer's own `Date`, so that this machine's clock does not matter; without one, from now.
 
@@ -19,12 +19,12 @@ def told_wait_s(headers: Mapping[str, str]) -> float:
     """
     told = headers.get("Retry-After", "").strip()
     if told.isdecimal():  # not isdigit, which takes "²" for a digit and float does not
-        return min(float(told), LONGEST_S)
+        return min(float(told), longest_s)
     until = _date(told)
     if until is None:
         return 0.0
     since = _date(headers.get("Date", "")) or datetime.now(UTC)
-    return min(max((until - since).total_seconds(), 0.0), LONGEST_S)
+    return min(max((until - since).total_seconds(), 0.0), longest_s)
 
 
 def _date(text: str) -> datetime | None:

@@ -14,6 +14,7 @@ import structlog
 
 from contracts.errors import VenueError, VenueRefusal
 from venues.binance.endpoints import Endpoints
+from venues.retry_after import told_wait_s
 
 WEIGHT_HEADER = "X-MBX-USED-WEIGHT-1M"
 WEIGHTS = {"/api/v3/time": 1, "/api/v3/exchangeInfo": 20, "/api/v3/klines": 2, "/api/v3/ticker/24hr": 80}
@@ -21,6 +22,7 @@ TIMEOUT_S = 20.0
 ATTEMPTS = 8
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 600.0
+LONGEST_BAN_S = 3 * 86_400.0  # what the venue bans for at most
 URGENT_SHARE = 0.2  # of the budget, on top of it: a halt must be seen while history uses all of it
 
 log = structlog.get_logger()
@@ -135,14 +137,16 @@ class BinanceRest:
                 await asyncio.sleep(wait)
                 continue
             used = headers.get(WEIGHT_HEADER, "")
-            if used.isdigit():
+            if used.isdecimal():
                 self.budget.observed(int(used))
             if status == 200:
                 return body
             last = f"HTTP {status}: {body[:160].decode(errors='replace')}"
             if status in {429, 418}:
                 self.throttled += 1
-                wait = _told(headers.get("Retry-After"), wait if status == 429 else max(wait, 120.0))
+                otherwise = wait if status == 429 else max(wait, 120.0)
+                told = told_wait_s(headers, LONGEST_BAN_S)
+                wait = max(told, otherwise / 8) if told else otherwise
                 # One refusal holds everybody back: going on asking turns a 429 into a ban.
                 self._blocked_until = max(self._blocked_until, time.monotonic() + wait)
                 log.warning("rest_throttled", path=path, status=status, wait_s=wait)
@@ -164,8 +168,3 @@ def _code(body: bytes) -> int:
         return 0
 
 
-def _told(retry_after: str | None, otherwise: float) -> float:
-    try:
-        return min(max(float(retry_after or ""), otherwise / 8), 3 * 86_400.0)
-    except ValueError:
-        return otherwise
