@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from contracts.errors import SettingsError
+from contracts.settings.checking import convert
 from contracts.settings.decisions import (
     GuardSettings,
     IndicatorSettings,
@@ -22,6 +23,7 @@ from contracts.settings.decisions import (
 )
 from contracts.settings.desk import FocusSettings, FrameSettings, FreshnessSettings, StatusSettings
 from contracts.settings.discovery import AnomalySettings, CandidateSettings, GroupSettings, HeatSettings
+from contracts.settings.reading import read_tables
 from contracts.settings.sectors import inline_sectors
 from contracts.settings.services import (
     AnnouncementSettings,
@@ -73,6 +75,11 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     engine: EngineSettings = EngineSettings()
     symbols: dict[str, SymbolSettings] = {}
 
+    def __post_init__(self) -> None:
+        """Refuse sections that together would never trade. Raises ValueError."""
+        if self.guards.model_required and self.model.name == "none":
+            raise ValueError("`model.name`: expected a model, as `guards.model_required` asks for one, was none")
+
     def for_symbol(self, symbol: str) -> SymbolSettings:
         """Entry, exits and size as they hold for this coin."""
         own = self.symbols.get(symbol)
@@ -119,21 +126,8 @@ def load_settings(path: Path | str | None = None) -> Settings:
     """
     if path is None:
         return parse_settings({}, "defaults")
-    file = Path(path)
-    try:
-        content = file.read_bytes()
-    except OSError as e:
-        raise SettingsError(f"{file}: cannot be read: {e.strerror}") from e
-    try:
-        if file.suffix == ".toml":
-            raw = msgspec.toml.decode(content)
-        elif file.suffix in {".yaml", ".yml"}:
-            raw = msgspec.yaml.decode(content)
-        else:
-            raise SettingsError(f"{file}: expected a .toml, .yaml or .yml file")
-    except msgspec.DecodeError as e:
-        raise SettingsError(f"{file}: not readable: {e}") from e
-    return parse_settings(raw if raw is not None else {}, str(file))
+    raw = read_tables(Path(path))
+    return parse_settings(raw if raw is not None else {}, str(path))
 
 
 def parse_settings(raw: Any, where: str) -> Settings:
@@ -178,6 +172,9 @@ def _market(name: Any, own: Any, shared: dict[str, Any], where: str) -> MarketSe
     unnamed = next((symbol for symbol in symbols_raw if not isinstance(symbol, str) or not symbol), None)
     if unnamed is not None:
         raise SettingsError(f"{where}: `{path}.symbols`: expected names of symbols, was {unnamed!r}; quote it")
+    small = next((symbol for symbol in symbols_raw if symbol != symbol.upper()), None)
+    if small is not None:
+        raise SettingsError(f"{where}: `{path}.symbols.{small}`: expected a symbol in capitals, {small.upper()}, was {small}")
     base = {key: desk_raw[key] for key in SYMBOL_SECTIONS if key in desk_raw}
     symbols = {
         symbol: _convert(_merge(base, table), SymbolSettings, where, f"{path}.symbols.{symbol}")
@@ -198,9 +195,6 @@ def _merge(base: Any, over: Any) -> Any:
 
 def _convert(raw: Any, kind: Any, where: str, path: str) -> Any:
     try:
-        return msgspec.convert(raw, kind)
-    except msgspec.ValidationError as e:
-        text = str(e).replace("`$.", f"`{path}." if path else "`").replace("`$`", f"`{path or 'settings'}`")
-        if path and " - at `" not in text:
-            text += f" - at `{path}`"
-        raise SettingsError(f"{where}: {text}") from e
+        return convert(raw, kind, path)
+    except SettingsError as e:
+        raise SettingsError(f"{where}: {e}") from e

@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 import yaml
 
 from contracts.errors import SettingsError
+from contracts.settings.reading import decode_tables
 
 SHIPPED: Final = "default"
 """Names the file that comes with the program."""
@@ -81,10 +81,7 @@ def _inlined(table: dict[str, Any], where: str, path: str) -> dict[str, Any]:
 
 
 def _yaml_pairs(text: str, file: Path) -> list[tuple[str, str]]:
-    try:
-        raw = msgspec.yaml.decode(text)
-    except msgspec.DecodeError as e:
-        raise SettingsError(f"{file}: not readable: {' '.join(str(e).split())}") from e
+    raw = decode_tables(text.encode(), file)
     if not isinstance(raw, dict):
         raise SettingsError(f"{file}: expected a table of coins or sectors, was {type(raw).__name__}")
     lines = _lines_of_keys(text, file)

@@ -94,6 +94,29 @@ def test_files_that_cannot_be_read_name_themselves(tmp_path: Path) -> None:
             load_settings(file)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("a.yaml", "entry: {heat_min: 50\nexits: {}\n", "line 2, column 6: not readable: while parsing a flow mapping, did not"),
+        ("a.yaml", "entry:\n\theat_min: 50\n", "line 2, column 1: not readable: "),
+        ("a.yaml", "entry: 1\n---\nexits: 1\n", "line 2, column 1: not readable: expected a single document"),
+        ("a.yaml", 'a: 1\nb: "\x01"\n', "line 2, column 5: not readable: unacceptable character"),
+        ("a.yaml", "a: 2020-13-45\n", "not readable: month must be in 1..12"),
+        ("a.yaml", "[1]: 2\n", "line 1, column 1: not readable: while constructing a mapping, found unhashable key"),
+        ("a.toml", "[entry]\nheat_min = \n", "line 2, column 12: not readable: Invalid value"),
+        ("a.toml", "[entry]\nheat_min = ", "line 2, column 12: not readable: Invalid value"),
+        ("a.toml", "[entry]\nx = '\xff'", "line 2, column 6: not readable: 'utf-8' codec"),
+    ],
+)
+def test_what_cannot_be_read_is_one_line_with_its_place(tmp_path: Path, name: str, content: str, says: str) -> None:
+    file = tmp_path / name
+    file.write_bytes(content.encode("latin-1"))
+    with pytest.raises(SettingsError) as error:
+        load_settings(file)
+    assert str(error.value).startswith(f"{file}: {says}")
+    assert "\n" not in str(error.value)
+
+
 def test_the_hash_sees_every_change_of_the_desk_and_none_of_the_services() -> None:
     plain = parse_settings({}, "x").markets["binance.spot"].desk.hash()
     assert parse_settings({"exits": {"stop_loss": 0.021}}, "x").markets["binance.spot"].desk.hash() != plain

@@ -319,12 +319,11 @@ def test_without_the_model_the_same_log_goes_by_realised_volatility(log: list[by
 @pytest.mark.parametrize(
     ("model", "args"),
     [
-        (ModelSettings(name="none"), set()),
         (ModelSettings(least_samples=10_000), {"samples", "needed"}),
         (ModelSettings(least_samples=4, coverage_slack=1e-9, recover_min=1), {"side", "coverage", "nominal"}),
         (ModelSettings(least_samples=4, coverage_slack=0.99, loss_ratio_max=1e-9), {"side", "ratio", "most"}),
     ],
-    ids=["none", "learning", "off", "worse"],
+    ids=["learning", "off", "worse"],
 )
 def test_a_desk_that_asks_for_a_model_waits_while_none_is_fit(log: list[bytes], model: ModelSettings, args: set[str]) -> None:
     asking = msgspec.structs.replace(QUICK, model=model, guards=GuardSettings(model_required=True))
