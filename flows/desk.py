@@ -17,6 +17,7 @@ from bytewax.dataflow import Dataflow
 from bytewax.inputs import Source
 from bytewax.outputs import Sink
 
+from contracts.errors import EmberlineError, SettingsError
 from contracts.settings import Settings
 from contracts.settings.root import DeskSettings
 from flows.versions import versions
@@ -63,6 +64,23 @@ def cutter(settings: Settings, market: str) -> Cut:
     """The cut step of a market."""
     own = settings.markets[market]
     return Cut(own.desk, market, own.partition)
+
+
+def check(settings: Settings, where: str = "settings") -> None:
+    """Make every step of every market once: some of what settings name only the steps know, such as strategies and their options.
+
+    Whoever starts a desk asks before anything else. Raises SettingsError, one line that opens with `where`.
+    """
+    for name, market in settings.markets.items():
+        try:
+            cutter(settings, name).start()
+            for make in operators():
+                make(market.desk).start()
+        except EmberlineError as e:
+            raise SettingsError(f"{where}: `markets.{name}`: {e}") from e
+        except Exception as e:  # whatever a step cannot be made of, a person reads it in one line
+            said = " ".join(f"{type(e).__name__} {e}".split())
+            raise SettingsError(f"{where}: `markets.{name}`: no step can be made of these settings: {said}") from e
 
 
 def _of_market(settings: Settings, make: Callable[[DeskSettings], Operator[Any]]) -> Callable[[str], Operator[Any]]:

@@ -10,7 +10,7 @@ import structlog
 from contracts.errors import DeliveryError
 from contracts.settings import Settings
 from contracts.topics import TOPICS
-from flows.desk import build
+from flows.desk import build, check
 from flows.reader import TopicReader
 from flows.warm import warm_up
 from flows.wiring.launch import recovery_folder, run_flow, stop_on_signals
@@ -33,8 +33,9 @@ def find_topics(address: str) -> None:
 def serve(settings: Settings, *, rebuild: bool = False, ready: Callable[[], None] | None = None) -> None:
     """Run the desk until SIGTERM or SIGINT: the log from the broker, facts to their topics, state under `run.folder`.
 
-    `rebuild` forgets the stored state and computes it from the log again. Raises BrokerError, StateError.
+    `rebuild` forgets the stored state and computes it from the log again. Raises SettingsError, BrokerError, StateError.
     """
+    check(settings)
     stop = stop_on_signals()
     run = settings.run
     find_topics(settings.broker.address)

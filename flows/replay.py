@@ -13,7 +13,7 @@ from contracts import facts
 from contracts.facts import decode_fact
 from contracts.settings import Settings
 from contracts.topics import DECISIONS, ORDER_ATTEMPTS, ORDER_RESULTS, POSITIONS
-from flows.desk import build
+from flows.desk import build, check
 from flows.wiring.collector import calm_collector
 from flows.wiring.sinks import Collected, CollectFacts
 from flows.wiring.sources import Replay
@@ -52,8 +52,9 @@ def replay(
 ) -> ReplaySummary:
     """Run the desk over what `open_market` yields per market; `out` is a folder for each topic's facts as `<topic>.jsonl`.
 
-    Raises what `open_market` raises of ours; `out` then stays as it was.
+    Raises SettingsError, and what `open_market` raises of ours; `out` then stays as it was.
     """
+    check(settings)
     names = markets if markets is not None else sorted(settings.markets)
     collected = Collected(out, KEPT)
     source = Replay(names, open_market)

@@ -64,10 +64,12 @@ def failed(name: str, detail: str) -> Check:
 
 
 def preflight(settings_path: Path | None, *, kernels: bool = True) -> list[Check]:
-    """Run every check. Those that need settings are left out if the settings cannot be read."""
+    """Run every check. Those that need settings are left out if the settings cannot be read, or no desk can be made of them."""
     checks = [check_python(), check_packages()]
     try:
         settings = load_settings(settings_path)
+        if checks[-1].result == "ok":  # without its packages no desk can be imported
+            check_desk(settings, settings_path)
     except EmberlineError as e:
         return [*checks, failed("settings", str(e))]
     hashes = ", ".join(f"{name} {market.desk.hash()}" for name, market in settings.markets.items())
@@ -84,6 +86,13 @@ def preflight(settings_path: Path | None, *, kernels: bool = True) -> list[Check
     if kernels:
         checks.append(check_kernels(settings_path))
     return checks
+
+
+def check_desk(settings: Settings, settings_path: Path | None) -> None:
+    """Make every step of the desk once. Raises SettingsError."""
+    from flows.desk import check
+
+    check(settings, str(settings_path or "defaults"))
 
 
 def check_python() -> Check:

@@ -47,10 +47,10 @@ def redeploy_desk(file: Path, within_s: float) -> tuple[Settings, Settings]:
     from contracts.settings import load_settings, parse_settings
     from contracts.settings.root import SERVICES
     from contracts.settings.sectors import inline_sectors
+    from flows.desk import check
     from infra.effective import read_raw
     from infra.processes import read_record
     from infra.up import EFFECTIVE
-    from operators.strategies import build
 
     asked = load_settings(file)
     folder = Path(asked.run.folder).absolute()
@@ -69,9 +69,7 @@ def redeploy_desk(file: Path, within_s: float) -> tuple[Settings, Settings]:
         raise EmberlineError(
             f"redeploy: {file}: expected the markets that run ({', '.join(places[0])}), was {', '.join(places[1])}"
         )
-    for market in after.markets.values():
-        for name in (market.desk.strategy.name, *market.desk.strategy.shadow):
-            build(name, market.desk)
+    check(after, str(file))
     _replace(
         target,
         msgspec.json.format(msgspec.json.encode({**{k: kept[k] for k in SERVICES if k in kept}, **raw}), indent=2)

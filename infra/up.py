@@ -252,7 +252,10 @@ def up(
     tell: one line per change. started: called once when all is up, with a made-up cockpit password if there is one.
     Raises EmberlineError if something cannot start; what was started is stopped again.
     """
+    from flows.desk import check
+
     base = load_settings(options.settings)
+    check(base, str(options.settings or "defaults"))
     with only_one(Path(base.run.folder)):
         settings, effective = settings_of_run(options)
         check_ports(settings)

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from bytewax.testing import run_main
@@ -21,10 +22,12 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from contracts.errors import SettingsError
 from contracts.settings import DeskSettings, load_settings, parse_settings
+from contracts.settings.decisions import IndicatorSettings
 from contracts.settings.services import BrokerSettings
 from contracts.topics import EVENTS, TOPICS
-from flows.desk import build, operators
+from flows.desk import build, check, operators
 from flows.wiring.encode import Outgoing
 from flows.wiring.sinks import Collected, CollectFacts
 from flows.wiring.sources import Replay
@@ -158,6 +161,17 @@ def read_all(address: str, topics: set[str], known: dict[tuple[str, str], bytes]
         reader.unassign()
     reader.close()
     return found
+
+
+def test_settings_that_no_step_takes_are_one_line_whatever_the_step_says() -> None:
+    huge = msgspec.structs.replace(DeskSettings(), indicators=IndicatorSettings(donchian=10**17))
+    settings = parse_settings({"markets": {"a.spot": {"partition": 0}, "b.spot": {"partition": 1}}}, "test")
+    check(settings)
+    b = msgspec.structs.replace(settings.markets["b.spot"], desk=huge)
+    with pytest.raises(SettingsError) as error:
+        check(msgspec.structs.replace(settings, markets={**settings.markets, "b.spot": b}), "my.yaml")
+    assert str(error.value).startswith("my.yaml: `markets.b.spot`: no step can be made of these settings: ")
+    assert "\n" not in str(error.value)
 
 
 def start_desk(tmp_path: Path, address: str, epoch_s: float = 0.3) -> subprocess.Popen[bytes]:
