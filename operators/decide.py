@@ -49,8 +49,8 @@ class Decide:
     def __init__(self, settings: DeskSettings, versions: Versions | None = None) -> None:
         versions = versions if versions is not None else Versions()
         self._settings = settings
-        self._names = list(dict.fromkeys([settings.strategy.name, *settings.strategy.shadow]))
-        self._strategies: list[Strategy] = [build(name, settings) for name in self._names]
+        self._strategies: list[Strategy] = build(settings)
+        self._names = [strategy.name for strategy in self._strategies]
         self._writers = [
             Writer(settings, versions, strategy.name, strategy.timeframe, strategy.setup, shadow=number > 0)
             for number, strategy in enumerate(self._strategies)

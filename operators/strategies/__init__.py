@@ -23,11 +23,20 @@ STRATEGIES: Final[dict[str, Callable[[DeskSettings], Strategy]]] = {
 }
 
 
-def build(name: str, settings: DeskSettings) -> Strategy:
-    """Make the strategy of this name. Raises SettingsError when there is none."""
-    if name not in STRATEGIES:
-        raise SettingsError(f"`strategy`: expected one of {', '.join(sorted(STRATEGIES))}, was {name!r}")
-    return STRATEGIES[name](settings)
+def build(settings: DeskSettings) -> list[Strategy]:
+    """Make the acting strategy and those in shadow, each once, in this order.
+
+    Raises SettingsError, with the path, for a name that no strategy has, and for options that are wrong, of whichever strategy.
+    """
+    own = settings.strategy
+    named = [("strategy.name", own.name)]
+    named += [(f"strategy.shadow[{number}]", name) for number, name in enumerate(own.shadow)]
+    named += [(f"strategy.options.{name}", name) for name in own.options]
+    for path, name in named:
+        if name not in STRATEGIES:
+            raise SettingsError(f"`{path}`: expected one of {', '.join(sorted(STRATEGIES))}, was {name!r}")
+    made = {name: STRATEGIES[name](settings) for _, name in named}
+    return [made[name] for name in dict.fromkeys([own.name, *own.shadow])]
 
 
 __all__ = ["STRATEGIES", "Strategy", "build"]

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar, TypeAlias
 
 import msgspec
 import numpy as np
+from msgspec import Meta
 
 from contracts.settings import DeskSettings
 from operators.gates import Column, Gate, Judgement, Seen, entry_gates
 from operators.signals import Family
-from operators.strategies.interface import options, weigh
+from operators.strategies.interface import Weight, options, weigh
+
+Change: TypeAlias = Annotated[float, Meta(ge=-1.0, le=10.0)]
 
 
 class HotMomentumOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Weights are relative. A move that starts shows first on the short timeframe, so it weighs most."""
 
-    trend: float = 1.0
-    momentum: float = 1.5
-    mean_reversion: float = 0.5
-    breakout: float = 1.5
-    volume: float = 1.0
-    order_flow: float = 1.0
-    weight_1m: float = 0.5
-    weight_5m: float = 0.3
-    weight_15m: float = 0.2
-    change_1m_min: float = 0.0  # fraction; the price must stand above the close of the minute before last by more
+    trend: Weight = 1.0
+    momentum: Weight = 1.5
+    mean_reversion: Weight = 0.5
+    breakout: Weight = 1.5
+    volume: Weight = 1.0
+    order_flow: Weight = 1.0
+    weight_1m: Weight = 0.5
+    weight_5m: Weight = 0.3
+    weight_15m: Weight = 0.2
+    change_1m_min: Change = 0.0  # fraction; the price must stand above the close of the minute before last by more
 
 
 class HotMomentum:
@@ -40,7 +43,7 @@ class HotMomentum:
     def __init__(self, settings: DeskSettings) -> None:
         own = options(settings, self.name, HotMomentumOptions)
         families = {family: float(getattr(own, family.name.lower())) for family in Family}
-        self.weights = weigh(families, (own.weight_1m, own.weight_5m, own.weight_15m))
+        self.weights = weigh(self.name, families, (own.weight_1m, own.weight_5m, own.weight_15m))
         self.setup = {"above": own.change_1m_min}
         self._change_min = own.change_1m_min
         self._guards = settings.guards

@@ -8,25 +8,31 @@ import msgspec
 import numpy as np
 
 from contracts.settings import DeskSettings
+from contracts.settings.ranges import Share
 from operators.gates import Column, Gate, Judgement, Seen, entry_gates
 from operators.signals import Family
-from operators.strategies.interface import options, weigh
+from operators.strategies.interface import Weight, options, weigh
 
 
 class PullbackOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Weights are relative. The longer timeframes say whether the move lives; the shortest is expected to disagree."""
 
-    trend: float = 1.5
-    momentum: float = 1.0
-    mean_reversion: float = 1.0
-    breakout: float = 0.5
-    volume: float = 1.0
-    order_flow: float = 1.0
-    weight_1m: float = 0.1
-    weight_5m: float = 0.5
-    weight_15m: float = 0.4
-    dip_min: float = 0.002  # fraction below the close of the minute before last
-    dip_max: float = 0.03  # a deeper fall is no rest
+    trend: Weight = 1.5
+    momentum: Weight = 1.0
+    mean_reversion: Weight = 1.0
+    breakout: Weight = 0.5
+    volume: Weight = 1.0
+    order_flow: Weight = 1.0
+    weight_1m: Weight = 0.1
+    weight_5m: Weight = 0.5
+    weight_15m: Weight = 0.4
+    dip_min: Share = 0.002  # fraction below the close of the minute before last
+    dip_max: Share = 0.03  # a deeper fall is no rest
+
+    def __post_init__(self) -> None:
+        """Refuse a rest of no size. Raises ValueError."""
+        if not self.dip_min <= self.dip_max:
+            raise ValueError(f"`dip_min`: expected up to dip_max ({self.dip_max}), was {self.dip_min}")
 
 
 class Pullback:
@@ -41,7 +47,7 @@ class Pullback:
     def __init__(self, settings: DeskSettings) -> None:
         own = options(settings, self.name, PullbackOptions)
         families = {family: float(getattr(own, family.name.lower())) for family in Family}
-        self.weights = weigh(families, (own.weight_1m, own.weight_5m, own.weight_15m))
+        self.weights = weigh(self.name, families, (own.weight_1m, own.weight_5m, own.weight_15m))
         self.setup = {"least": -own.dip_max, "most": -own.dip_min}
         self._own = own
         self._guards = settings.guards

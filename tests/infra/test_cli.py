@@ -100,6 +100,20 @@ def test_an_unknown_settings_key_is_named_and_nothing_starts(
     assert [file.name for file in tmp_path.iterdir()] == ["mine.yaml"]
 
 
+@pytest.mark.parametrize("line", [["up"], ["run", "desk"], ["replay", "."]], ids=" ".join)
+def test_settings_of_which_no_desk_can_be_made_are_one_line_and_nothing_starts(
+    line: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text("strategy: {name: moon}\n")
+    assert run_command([*line, "--settings", "mine.yaml"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert "`markets.binance.spot`: `strategy.name`: expected one of hot_momentum, pullback, was 'moon'" in captured.err
+    assert [file.name for file in tmp_path.iterdir()] == ["mine.yaml"]
+
+
 @pytest.mark.parametrize("line", [["tap", "decision.v1"], ["broker", "topics"]], ids=" ".join)
 def test_a_missing_broker_is_one_line(line: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command([*line, "--broker", f"127.0.0.1:{free_port()}"]) == 1

@@ -89,3 +89,13 @@ def test_wrong_settings_end_the_list_there(tmp_path: Path) -> None:
     last = preflight(tmp_path / "wrong.yaml", kernels=False)[-1]
     assert (last.name, last.result) == ("settings", "failed")
     assert "unknown key `nonsense`" in last.detail
+
+
+def test_what_only_the_steps_know_of_settings_ends_the_list_as_well(tmp_path: Path) -> None:
+    file = tmp_path / "wrong.yaml"
+    file.write_text("markets: {a.spot: {partition: 0}, b.spot: {partition: 1, strategy: {options: {hot_momentum: {trend: -1.0}}}}}\n")
+    last = preflight(file, kernels=False)[-1]
+    assert (last.name, last.result) == ("settings", "failed")
+    assert last.detail == (
+        f"{file}: `markets.b.spot`: Expected `float` >= 0.0 - at `strategy.options.hot_momentum.trend`, was -1.0"
+    )

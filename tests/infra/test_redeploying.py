@@ -87,6 +87,9 @@ def test_the_desk_restarts_under_the_new_strategy_and_other_parts_keep_their_set
     [
         ({"strategy": {"name": "moon"}}, SettingsError, "expected one of hot_momentum, pullback, was 'moon'"),
         ({"strategy": {"options": {"hot_momentum": {"moon": 1.0}}}}, SettingsError, "strategy.options.hot_momentum"),
+        ({"strategy": {"options": {"moon": {"trend": 1.0}}}}, SettingsError, "`strategy.options.moon`: expected one of"),
+        ({"strategy": {"shadow": ["pullback", "moon"]}}, SettingsError, r"other.yaml: .*`strategy\.shadow\[1\]`: expected one of"),
+        ({"strategy": {"options": {"pullback": {"dip_min": 0.5}}}}, SettingsError, "`strategy.options.pullback.dip_min`: expected up to"),
         ({"entry": {"moon": 1}}, SettingsError, "moon"),
         ({"markets": {"binance.usdm": {"partition": 1}}}, EmberlineError, "expected the markets that run"),
     ],

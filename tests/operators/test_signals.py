@@ -22,7 +22,7 @@ from operators.signals import (
 from operators.slices import F8, SECOND
 from operators.strategies.interface import weigh
 
-WEIGHTS = weigh(dict.fromkeys(Family, 1.0), (0.5, 0.3, 0.2))
+WEIGHTS = weigh("test", dict.fromkeys(Family, 1.0), (0.5, 0.3, 0.2))
 NO_FLOW = (np.zeros((2, 72)), np.zeros((3, 2, 72)))
 
 
