@@ -176,7 +176,7 @@ class GroupSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     threshold: PositiveShare = 0.8  # correlation of log returns from which on two coins are one group
     least_short: Annotated[int, Meta(ge=2, le=10_000)] = 32  # 15-minute returns in common of the last day that a pair needs
     least_long: Annotated[int, Meta(ge=2, le=10_000)] = 168  # hourly returns in common of the last 30 days that a pair needs: a week
-    most: Annotated[int, Meta(ge=1, le=2000)] = 300  # coins looked at, the most liquid ones first; their sums need 7 MB, growing with the square
+    most: Annotated[int, Meta(ge=1, le=2000)] = 300  # most liquid coins looked at; their sums take 7 MB, with the square
     sectors_file: str | None = None  # a .yaml or .csv file, or "default", the one that comes with the program; None: no sectors
     sectors: dict[str, str] = {}
 

@@ -194,5 +194,5 @@ def test_one_operator_serves_the_states_of_two_logs_in_turn() -> None:
 
 @pytest.mark.parametrize(("key", "value"), [("threshold", 1.5), ("most", 0)])
 def test_settings_out_of_range_are_refused(key: str, value: float) -> None:
-    with pytest.raises(msgspec.ValidationError, match=f"{key}: expected"):
+    with pytest.raises(msgspec.ValidationError, match=key):
         msgspec.convert({key: value}, GroupSettings)
