@@ -181,10 +181,6 @@ class GroupSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     sectors: dict[str, str] = {}
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.threshold <= 1.0:
-            raise ValueError(f"threshold: expected in (0, 1], was {self.threshold}")
-        if self.most < 1:
-            raise ValueError(f"most: expected at least 1, was {self.most}")
         wrong = next((coin for coin, sector in self.sectors.items() if coin != coin.upper() or not coin or not sector), None)
         if wrong is not None:
             raise ValueError(f"sectors: expected coins in capitals with a sector's name, was {wrong!r}: {self.sectors[wrong]!r}")
