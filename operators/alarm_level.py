@@ -1,11 +1,12 @@
 """The alarm's level: how high the ranking score must be for a market's alarms to come about as often as wanted.
 
-    level = threshold + brake * max(0, alarms of the last 24 h / wanted a day - free)
+    level = threshold + lift
 
-Every alarm raises the threshold by `step`; time lowers it by as much as makes the wanted rate level, faster the longer none came.
-The brake is what keeps a wild day in bounds: beyond `free` times the wanted number the level rises steeply, and falls again when
-the alarms are a day old. `rehearse` finds where a market stands before its first live minute: it walks the venue's history as
-if it had been live.
+The threshold follows the market: as the score of its hotter coins (the quantile `market_part` of each minute, smoothed over
+`market_min` minutes) moves, so does the threshold, so that a day of four times the volatility is no day of many alarms. Beside that every
+alarm raises it by `step`; time lowers it by as much as makes the wanted rate level, faster the longer none came. The lift keeps
+bursts in bounds: an alarm adds `brake` over the wanted number a day, which fades in `brake_h` hours. `rehearse` finds where a
+market stands before its first live minute: it walks the venue's history as if it had been live.
 """
 
 from __future__ import annotations
@@ -17,33 +18,32 @@ import numpy as np
 
 from contracts.settings.discovery import AlarmSettings
 from operators.jit import kernel
-from operators.robust import median
+from operators.robust import kth, median
 from operators.slices import F4, F8, I8, SECOND, U1, HistoryBars
 from operators.state import State, capacity, grow
 
-HOURS = 24
 PAST = 1440
 DAY_S = 86_400.0
 # level_marks (int64): seconds since the last alarm; hottest scores kept; whether the market's own level is known; live alarms
-# while history may still come; whether it came since the last rehearsal
-QUIET, TOPS, CALIBRATED, EARLY, NEWS = range(5)
+# while history may still come; whether it came since the last rehearsal; minutes that `market` is the mean of
+QUIET, TOPS, CALIBRATED, EARLY, NEWS, SEEN = range(6)
 # alarm rules (float64)
-RATE, COOLDOWN, STEP, HURRY, EVERY, BRAKE, FREE, CALIBRATE, ABOVE, LEAST_PAST = range(10)
-HOUR, COUNT = range(2)  # rows of `rung`
+RATE, COOLDOWN, STEP, HURRY, EVERY, BRAKE, FADE_S, PART, SMOOTH, STILL, CALIBRATE, ABOVE, LEAST_PAST = range(13)
 
 
 @dataclass
 class AlarmLevelState(State):
-    """The threshold, what rang in each hour of the last day, and log closes of the day before the start until they are used.
+    """The threshold, what lifts the level above it, the market's own level, and log closes of the day before the start until they are used.
 
-    rung: (2, 24), hour since the epoch and its alarms, by hour modulo 24. past: (1440, S) by minute modulo 1440, empty once done.
+    past: (1440, S) by minute modulo 1440, empty once done.
     """
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     tops: F8 = field(default_factory=lambda: np.zeros(240))
     threshold: F8 = field(default_factory=lambda: np.zeros(1))
-    level_marks: I8 = field(default_factory=lambda: np.zeros(5, dtype=np.int64))
-    rung: I8 = field(default_factory=lambda: np.full((2, HOURS), -1, dtype=np.int64))
+    lift: F8 = field(default_factory=lambda: np.zeros(1))
+    market: F8 = field(default_factory=lambda: np.zeros(1))
+    level_marks: I8 = field(default_factory=lambda: np.zeros(6, dtype=np.int64))
     past: F4 = field(default_factory=lambda: np.full((PAST, capacity(0)), np.nan, dtype=np.float32))
     past_stamps: I8 = field(default_factory=lambda: np.full(PAST, -1, dtype=np.int64))
 
@@ -52,27 +52,27 @@ class AlarmLevelState(State):
         self.past = grow(self.past, width, np.nan)
 
 
-def alarm_rules(own: AlarmSettings) -> F8:
-    """The settings as the kernels read them."""
+def alarm_rules(own: AlarmSettings, least_speed: float) -> F8:
+    """The settings as the kernels read them; least_speed is the ranking's."""
     return np.array(
         [
-            own.per_day_per_100, own.cooldown_s, own.step, own.hurry, own.every_s, own.brake, own.free,
-            own.calibrate_min, own.calibrate_above, own.history_least_min,
+            own.per_day_per_100, own.cooldown_s, own.step, own.hurry, own.every_s, own.brake, own.brake_h * 3600.0, own.market_part,
+            own.market_min, np.log(least_speed), own.calibrate_min, own.calibrate_above, own.history_least_min,
         ],
         dtype=np.float64,
     )  # fmt: skip
 
 
 @kernel
-def level(second: Any, ranked: int, threshold: Any, rung: Any, rules: Any) -> float:
-    """The level in force, without moving anything."""
-    hour = second // 3600
-    rang = 0
-    for k in range(HOURS):
-        if rung[HOUR, k] > hour - HOURS and rung[HOUR, k] <= hour:
-            rang += rung[COUNT, k]
-    wanted = max(rules[RATE] * ranked / 100.0, 1.0)
-    return float(threshold[0] + rules[BRAKE] * max(0.0, rang / wanted - rules[FREE]))
+def level(threshold: Any, lift: Any) -> float:
+    """The level in force."""
+    return float(threshold[0] + lift[0])
+
+
+@kernel
+def fade(elapsed: Any, lift: Any, rules: Any) -> None:
+    """Let what past alarms added fade for so many seconds."""
+    lift[0] *= np.exp(-elapsed / rules[FADE_S])
 
 
 @kernel
@@ -85,15 +85,27 @@ def lower(elapsed: Any, ranked: int, threshold: Any, marks: Any, rules: Any) -> 
 
 
 @kernel
-def ring(second: Any, threshold: Any, marks: Any, rung: Any, rules: Any) -> None:
+def follow(scores: Any, count: int, market: Any, threshold: Any, marks: Any, rules: Any) -> None:
+    """Take a minute's scores, reordering them; the threshold moves as the market's own level does, once that is known."""
+    if count == 0:
+        return
+    hot = kth(scores, count, int(rules[PART] * (count - 1)))
+    if hot <= rules[STILL]:  # a market that stands still says nothing of how it moves
+        return
+    if marks[SEEN] < rules[SMOOTH]:
+        marks[SEEN] += 1
+        market[0] += (hot - market[0]) / marks[SEEN]
+        return
+    moved = (hot - market[0]) / rules[SMOOTH]
+    market[0] += moved
+    threshold[0] += moved
+
+
+@kernel
+def ring(ranked: int, threshold: Any, lift: Any, marks: Any, rules: Any) -> None:
     """Book an alarm."""
-    hour = second // 3600
-    k = hour % HOURS
-    if rung[HOUR, k] != hour:
-        rung[HOUR, k] = hour
-        rung[COUNT, k] = 0
-    rung[COUNT, k] += 1
     threshold[0] += rules[STEP]
+    lift[0] += rules[BRAKE] / max(rules[RATE] * ranked / 100.0, 1.0)
     marks[QUIET] = 0
 
 
@@ -112,22 +124,26 @@ def calibrate(hottest: float, tops: Any, threshold: Any, marks: Any, rules: Any)
 @kernel
 def rehearse(
     newest: Any, width: int, past: Any, stamps: Any, excluded: Any, volume_24h: Any, least_volume: float, horizons: Any,
-    ranking: Any, rules: Any, start: float, tops: Any, threshold: Any, marks: Any,
+    ranking: Any, rules: Any, start: float, tops: Any, threshold: Any, lift: Any, market: Any, marks: Any,
 ) -> bool:  # fmt: skip
     """Walk the closes of the 1440 minutes up to `newest` as if they had been live; False, and nothing moved, if too few are known.
 
     past (1440, S) log closes, stamps (1440,) their minutes. Scores are the ranking's, the day's high as far as it is known; coins
-    without the volume asked for count for the market but ring no alarm. What would have rung was not heard: it moves the threshold, it does
-    not brake. ranking: its rules; rules: the alarm's.
+    without the volume asked for count for the market's median but ring no alarm. Live alarms that came before the history did ring
+    after it. ranking: its rules; rules: the alarm's.
     """
-    known = 0
+    minutes = 0
     for minute in range(newest - PAST + 1, newest + 1):
         if stamps[minute % PAST] == minute:
-            known += 1
-    if known < rules[LEAST_PAST]:
+            minutes += 1
+    if minutes < rules[LEAST_PAST]:
         return False
     threshold[0] = start
+    lift[0] = 0.0
+    market[0] = 0.0
     marks[QUIET] = 0
+    marks[SEEN] = 0
+    ranked = 0
     highest = np.full(width, -np.inf)
     rang = np.full(width, -(2**60), dtype=np.int64)
     raw = np.empty(width, dtype=np.float64)
@@ -149,29 +165,37 @@ def rehearse(
                 if excluded[s] == 0 and not np.isnan(change):
                     own[n] = change
                     n += 1
-            market = median(own, n) if n >= ranking[3] else 0.0
+            middle = median(own, n) if n >= ranking[3] else 0.0
             for s in range(width):
                 change = float(past[row, s]) - float(past[before, s])
-                raw[s] += (change - market) / np.sqrt(float(horizons[h]))
-        ranked = 0
+                raw[s] += (change - middle) / np.sqrt(float(horizons[h]))
+        known = 0
+        passed = 0
         for s in range(width):
             x = float(past[row, s])
             if x > highest[s]:
                 highest[s] = x
             if excluded[s] == 0 and not np.isnan(raw[s]):
                 raw[s] = np.log(max(raw[s], ranking[0])) + ranking[1] * max(x - highest[s], -ranking[2])
-                ranked += 1
+                known += 1
+                if volume_24h[s] >= least_volume:
+                    own[passed] = raw[s]
+                    passed += 1
             else:
                 raw[s] = -np.inf
-        if ranked == 0:
+        if known == 0:
             continue
+        ranked = known
         second = minute * 60 + 59
+        fade(60, lift, rules)
         lower(60, ranked, threshold, marks, rules)
+        follow(own, passed, market, threshold, marks, rules)
         for s in range(width):
-            if volume_24h[s] >= least_volume and raw[s] >= threshold[0] and second - rang[s] >= rules[COOLDOWN]:
+            if volume_24h[s] >= least_volume and raw[s] >= level(threshold, lift) and second - rang[s] >= rules[COOLDOWN]:
                 rang[s] = second
-                threshold[0] += rules[STEP]
-                marks[QUIET] = 0
+                ring(ranked, threshold, lift, marks, rules)
+    for _ in range(marks[EARLY]):
+        ring(ranked, threshold, lift, marks, rules)
     marks[CALIBRATED] = 1
     tops[:] = 0.0
     return True
@@ -185,7 +209,7 @@ class AlarmLevel:
         self._ranking = ranking
         self._horizons = horizons
         self._least_volume = least_volume
-        self.rules = alarm_rules(own)
+        self.rules = alarm_rules(own, float(ranking[0]))
 
     def learn(self, state: AlarmLevelState, bars: HistoryBars, ts_recv: int) -> None:
         """Keep closes until they are rehearsed."""
@@ -203,18 +227,17 @@ class AlarmLevel:
         state.level_marks[NEWS] = 1
 
     def rehearse(self, state: AlarmLevelState, market_first: int, excluded: U1, volume_24h: F8) -> None:
-        """Set the threshold from what history came, as of the market's first second; live alarms since raise it again.
+        """Set the threshold from what history came, as of the market's first second, and ring live alarms since again.
 
         To be called at the end of a minute; volume_24h (S,) is that second's.
         """
         marks = state.level_marks
         marks[NEWS] = 0
-        done = rehearse(
+        rehearse(
             market_first // 60 - 1, len(volume_24h), state.past, state.past_stamps, excluded, volume_24h, self._least_volume,
-            self._horizons, self._ranking, self.rules, self._own.start, state.tops, state.threshold, marks,
+            self._horizons, self._ranking, self.rules, self._own.start, state.tops, state.threshold, state.lift,
+            state.market, marks,
         )  # fmt: skip
-        if done:
-            state.threshold[0] += self._own.step * int(marks[EARLY])
 
     def forget(self, state: AlarmLevelState) -> None:
         """History that comes from now on fills gaps, it tells no past."""

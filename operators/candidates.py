@@ -89,7 +89,7 @@ def dense(transitions: dict[tuple[Stage, Trigger], Stage]) -> U1:
 class CandidateState(RankingState, AlarmLevelState):
     """The ranking's windows, each coin's stage, and the alarm's level."""
 
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
     stage: U1 = field(default_factory=lambda: np.zeros(capacity(0), dtype=np.uint8))
     since: I8 = field(default_factory=lambda: np.zeros(capacity(0), dtype=np.int64))
     reach: I8 = field(default_factory=lambda: np.zeros(capacity(0), dtype=np.int64))
@@ -176,8 +176,8 @@ class Candidates:
                 used, raised = walking.walk(
                     begin, end, width, frames.ts_open, frames.updates, frames.quote_volume_24h, fresh, excluded, raw,
                     self._table, state.stage, state.since, state.reach, state.first_seen, state.alarmed, state.tops,
-                    state.threshold, state.level_marks, state.rung, state.marks, self._rules, self._level.rules, failed, stage,
-                    since, threshold, moves, used, alarms, raised,
+                    state.threshold, state.lift, state.market, state.level_marks, state.marks, self._rules,
+                    self._level.rules, failed, stage, since, threshold, moves, used, alarms, raised,
                 )  # fmt: skip
         listed = [tuple(move) for move in moves[:used].tolist()]
         for f, s, before, _, trigger in listed:

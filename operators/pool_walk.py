@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from operators.alarm_level import CALIBRATED, COOLDOWN, EARLY, EVERY, calibrate, level, lower, ring
+from operators.alarm_level import CALIBRATED, COOLDOWN, EARLY, EVERY, calibrate, fade, follow, level, lower, ring
 from operators.jit import kernel
 from operators.robust import kth
 from operators.slices import SECOND
@@ -67,7 +67,7 @@ def _filters(
 def walk(
     first: int, until: int, width: int, ts_open: Any, updates: Any, volume_24h: Any, fresh: Any, excluded: Any,
     raw: Any, table: Any, stage: Any, since: Any, reach: Any, first_seen: Any, alarmed: Any, tops: Any, threshold: Any,
-    level_marks: Any, rung: Any, marks: Any, rules: Any, alarm: Any, failed: Any, stage_out: Any, since_out: Any,
+    lift: Any, market: Any, level_marks: Any, marks: Any, rules: Any, alarm: Any, failed: Any, stage_out: Any, since_out: Any,
     threshold_out: Any, moves: Any, used: int, alarms: Any, raised: int,
 ) -> Any:  # fmt: skip
     """Walk frames [first, until); return (moves used, alarms raised). moves (N, 5): frame, symbol, before, after,
@@ -80,6 +80,7 @@ def walk(
         if marks[MARKET_FIRST] < 0:
             marks[MARKET_FIRST] = second
             marks[LAST_SECOND] = second - 1
+        fade(second - marks[LAST_SECOND], lift, alarm)
         elapsed = min(second - marks[LAST_SECOND], 60)  # what was not seen lowers no threshold
         marks[LAST_SECOND] = second
         _filters(f, second, width, raw, excluded, updates, volume_24h, fresh, first_seen, marks, rules, failed)
@@ -98,7 +99,9 @@ def walk(
         admit_at = kth(own, passed, passed - admit) if passed > admit else -np.inf
         keep_at = kth(own, passed, passed - keep) if passed > keep else -np.inf
         lower(elapsed, ranked, threshold, level_marks, alarm)
-        at = level(second, ranked, threshold, rung, alarm)
+        if second % 60 == 59:
+            follow(own, passed, market, threshold, level_marks, alarm)
+        at = level(threshold, lift)
         threshold_out[f] = at
         pool = 0
         for s in range(width):
@@ -156,7 +159,7 @@ def walk(
         # Alarms, hottest first; ties to the symbol that appeared first.
         while (second + 1) % int(alarm[EVERY]) == 0:
             best = -1
-            enough = level(second, ranked, threshold, rung, alarm)
+            enough = level(threshold, lift)
             for s in range(width):
                 if (
                     failed[f, s] == PASSED
@@ -172,7 +175,7 @@ def walk(
                 if failed[f, s] == PASSED and raw[f, s] > raw[f, best]:
                     rank += 1
             alarmed[best] = second
-            ring(second, threshold, level_marks, rung, alarm)
+            ring(ranked, threshold, lift, level_marks, alarm)
             level_marks[EARLY] += 1
             alarms[raised, 0] = f
             alarms[raised, 1] = best

@@ -73,10 +73,12 @@ class AlarmSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     per_day_per_100: Annotated[float, Meta(gt=0.0, le=1e6)] = 10.0  # alarms a day per 100 ranked coins
     cooldown_s: PositiveWholeSeconds = 3600  # between two alarms of one coin
     every_s: Annotated[int, Meta(ge=1, le=60)] = 60  # seconds between looks; 60 looks at closed minutes, so that a wick rings no alarm
-    step: Factor = 0.07  # what one alarm adds to the threshold, in units of the score (natural log)
+    step: Factor = 0.05  # what one alarm adds to the threshold, in units of the score (natural log)
     hurry: Factor = 4.0  # for each mean gap without an alarm beyond the first it falls so many times faster
-    free: Factor = 1.5  # times the wanted number that may ring within 24 h before the brake
-    brake: Factor = 4.0  # what the level rises by for each further time the wanted number
+    brake: Factor = 1.2  # what the level would rise by if a day's wanted alarms came at once
+    brake_h: Annotated[float, Meta(gt=0.0, le=1e4)] = 6.0  # hours after which e times less of that is left
+    market_part: Share = 0.9  # part of the coins that are no hotter than the market's own level, which the threshold follows
+    market_min: Annotated[int, Meta(ge=1, le=10_080)] = 60  # minutes that level is smoothed over: more than a pump, less than wild hours
     start: LogScore = -2.3  # threshold before a market's own is known
     history_least_min: Annotated[int, Meta(ge=1, le=10_080)] = 360  # minutes of history from which on it says where the threshold begins
     calibrate_min: Annotated[int, Meta(ge=1, le=240)] = 60  # without history: minutes whose hottest scores do

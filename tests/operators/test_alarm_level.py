@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from contracts.settings import DeskSettings
-from contracts.settings.discovery import AlarmSettings, CandidateSettings
+from contracts.settings.discovery import AlarmSettings, CandidateSettings, RankingSettings
 from flows.discovery_measure.candles import load_candles
 from flows.discovery_measure.program import run_program
-from operators.alarm_level import PAST, AlarmLevel, AlarmLevelState, alarm_rules, level, lower, ring
+from operators.alarm_level import PAST, AlarmLevel, AlarmLevelState, alarm_rules, fade, follow, level, lower, ring
 from operators.anomaly import AnomalyDetector
 from operators.candidates import Candidates
 from operators.frame import Frame
@@ -25,8 +25,8 @@ from tests.checks import Ran, check_laws, run
 from tests.recorded import recorded
 
 OWN = AlarmSettings()
-RULES = alarm_rules(OWN)
-DAY = 86_400
+LEAST_SPEED = RankingSettings().least_speed
+RULES = alarm_rules(OWN, LEAST_SPEED)
 
 
 def steps(settings: DeskSettings) -> list[Any]:
@@ -55,14 +55,32 @@ def test_history_that_is_too_short_teaches_nothing() -> None:
     assert not alarms(run(lambda: steps(settings), log, settings=settings))
 
 
-def test_the_brake_rises_with_alarms_of_the_last_day_only() -> None:
+def test_an_alarm_lifts_the_level_and_the_lift_fades() -> None:
     state = AlarmLevelState(threshold=np.array([-2.5]))
-    now = 1_700_000_000
-    for _ in range(20):  # ten are wanted, fifteen are free
-        ring(now, state.threshold, state.level_marks, state.rung, RULES)
-    risen = -2.5 + 20 * OWN.step
-    assert level(now, 100, state.threshold, state.rung, RULES) == pytest.approx(risen + OWN.brake * 0.5)
-    assert level(now + DAY, 100, state.threshold, state.rung, RULES) == pytest.approx(risen)
+    for _ in range(10):  # a day's wanted alarms at once
+        ring(100, state.threshold, state.lift, state.level_marks, RULES)
+    lasting = -2.5 + 10 * OWN.step
+    assert level(state.threshold, state.lift) == pytest.approx(lasting + OWN.brake)
+    fade(OWN.brake_h * 3600, state.lift, RULES)
+    assert level(state.threshold, state.lift) == pytest.approx(lasting + OWN.brake / np.e)
+
+
+def test_the_threshold_follows_the_hotter_coins_once_their_level_is_known_and_a_market_that_stands_still_never() -> None:
+    state = AlarmLevelState(threshold=np.array([-2.0]))
+    calm = np.linspace(-9.0, -4.0, 101)
+
+    def minutes(count: int, scores: np.ndarray) -> None:
+        for _ in range(count):
+            follow(scores.copy(), len(scores), state.market, state.threshold, state.level_marks, RULES)
+
+    minutes(OWN.market_min, calm)
+    assert state.market[0] == pytest.approx(np.quantile(calm, OWN.market_part))
+    assert state.threshold[0] == -2.0
+    minutes(10 * OWN.market_min, calm + np.log(4.0))  # four times as fast
+    assert state.threshold[0] == pytest.approx(-2.0 + np.log(4.0), abs=0.001)
+    before = state.threshold[0]
+    minutes(10, np.full(101, np.log(LEAST_SPEED)))
+    assert state.threshold[0] == before
 
 
 def test_time_without_an_alarm_lowers_the_threshold_ever_faster() -> None:
@@ -97,4 +115,4 @@ def test_a_day_of_history_leads_to_the_level_that_the_live_day_led_to() -> None:
         first = int(panel.open_ms[day * PAST]) // 1000
         nobody = np.zeros(len(panel.symbols), dtype=np.uint8)
         teacher.rehearse(state, first, nobody, np.ones(len(panel.symbols)))
-        assert abs(state.threshold[0] - live[day * PAST]) < 0.3
+        assert abs(level(state.threshold, state.lift) - live[day * PAST]) < 0.3
