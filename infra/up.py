@@ -76,7 +76,7 @@ class LocalBrokerUnit:
 
     def alive(self) -> bool:
         """Whether its process runs."""
-        return running_broker(self._broker.folder) is not None
+        return self._broker.running() is not None
 
     def stop(self) -> bool:
         """Stop it, unless somebody else started it."""
@@ -86,7 +86,7 @@ class LocalBrokerUnit:
 
     def pid(self) -> int | None:
         """Its process."""
-        record = running_broker(self._broker.folder)
+        record = self._broker.running()
         return record.pid if record is not None else None
 
     def about(self) -> str:
@@ -242,6 +242,17 @@ def password_for(settings: Settings) -> str | None:
     return made_up
 
 
+def keep(file: Path, statuses: list[UnitStatus], tell: Callable[[str], None]) -> None:
+    """Write how each part is. Where that cannot be done it is told, and nothing else fails: parts are watched and stopped all the same."""
+    draft = file.with_suffix(".new")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes(msgspec.json.format(msgspec.json.encode(statuses), indent=2) + b"\n")
+        draft.replace(file)
+    except OSError as e:
+        tell(f"{file}: cannot be written: {e.strerror}")
+
+
 def up(
     options: UpOptions,
     tell: Callable[[str], None],
@@ -263,12 +274,7 @@ def up(
         password = password_for(settings)
         status_file = Path(settings.run.folder) / STATUS
 
-        def keep(statuses: list[UnitStatus]) -> None:
-            draft = status_file.with_suffix(".new")
-            draft.write_bytes(msgspec.json.format(msgspec.json.encode(statuses), indent=2) + b"\n")
-            draft.replace(status_file)
-
-        supervisor = Supervisor(units_of(settings, effective), tell, keep)
+        supervisor = Supervisor(units_of(settings, effective), tell, lambda statuses: keep(status_file, statuses, tell))
         old = {number: signal.signal(number, supervisor.ask_stop) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             supervisor.start()

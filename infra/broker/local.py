@@ -14,7 +14,15 @@ import msgspec
 from contracts.errors import BrokerError
 from contracts.topics import TOPICS, Topic
 from infra.ports import LOOPBACK, free_port, port_is_free, port_owner
-from infra.processes import ProcessRecord, read_record, record_of, start_detached, stop_process, write_record
+from infra.processes import (
+    ProcessRecord,
+    is_running,
+    read_record,
+    record_of,
+    start_detached,
+    stop_process,
+    write_record,
+)
 from infra.topics import answers
 
 RECORD = "broker.json"
@@ -47,6 +55,7 @@ class LocalBroker(ABC):
         self.topics = list(TOPICS.values()) if topics is None else list(topics)
         self.record_path = self.folder / RECORD
         self._process: subprocess.Popen[bytes] | None = None
+        self._own: ProcessRecord | None = None  # of the process that we started: its file may be gone before it
 
     @property
     def address(self) -> str:
@@ -79,10 +88,10 @@ class LocalBroker(ABC):
 
         Raises BrokerError: another kind runs here, the port is taken, something is missing, it did not come up.
         """
-        running = read_record(self.record_path)
+        running = self.running()
         if running is not None:
             status = self._already(running)
-            if status.answers or read_record(self.record_path) is not None:
+            if status.answers or self.running() is not None:
                 return status  # else it was just dying
         self._wait_for_the_old()
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -95,7 +104,7 @@ class LocalBroker(ABC):
         self.prepare()
         command, env, output = self.command()
         self._process = process = start_detached(command, output, env)
-        record = record_of(process.pid, self.kind, self.address, self.log)
+        record = self._own = record_of(process.pid, self.kind, self.address, self.log)
         write_record(self.record_path, record)
         deadline = time.monotonic() + self.start_within_s
         while time.monotonic() < deadline:
@@ -111,7 +120,7 @@ class LocalBroker(ABC):
 
     def stop(self) -> BrokerStatus:
         """Stop it in order (killed only if that takes too long); one that does not run is left as it is."""
-        record = read_record(self.record_path)
+        record = self.running()
         if record is not None:
             stop_process(record, self.stop_within_s)
         self._wait_for_the_old()
@@ -120,7 +129,7 @@ class LocalBroker(ABC):
 
     def status(self) -> BrokerStatus:
         """How it is now."""
-        record = read_record(self.record_path)
+        record = self.running()
         if record is None or record.kind != self.kind:
             return BrokerStatus(kind=self.kind, running=False, address="", pid=None, log=str(self.log), answers=False)
         return BrokerStatus(
@@ -131,6 +140,13 @@ class LocalBroker(ABC):
             log=record.log,
             answers=answers(record.address, timeout_s=2.0),
         )
+
+    def running(self) -> ProcessRecord | None:
+        """The record of the broker that runs in this folder; also of our own whose file was deleted under it."""
+        record = read_record(self.record_path)
+        if record is None and self._own is not None and is_running(self._own):
+            return self._own
+        return record
 
     def _wait_for_the_old(self) -> None:
         if self._process is not None:

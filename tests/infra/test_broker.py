@@ -10,6 +10,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
@@ -212,3 +213,14 @@ def test_a_record_of_a_process_that_is_gone_does_not_stop_a_start(tmp_path: Path
     broker.start()
     assert broker.status().pid != record.pid
     broker.stop()
+
+
+def test_a_broker_whose_folder_was_deleted_under_it_is_still_known_and_stopped(tmp_path: Path) -> None:
+    broker = EmbeddedBroker(tmp_path / "broker")
+    broker.start()
+    pid = broker.status().pid
+    assert pid is not None
+    shutil.rmtree(tmp_path / "broker")
+    assert broker.status().running
+    assert not broker.stop().running
+    assert not psutil.pid_exists(pid)

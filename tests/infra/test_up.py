@@ -24,6 +24,7 @@ from infra.up import (
     LocalBrokerUnit,
     UpOptions,
     forget_what_followed,
+    keep,
     only_one,
     settings_of_run,
     units_of,
@@ -192,3 +193,13 @@ def test_the_lock_is_free_again_after_its_holder(var: Path) -> None:
         pass
     with only_one(var):
         assert (var / "up.lock").read_text() == f"{os.getpid()}\n"
+
+
+def test_a_status_that_cannot_be_written_is_told_and_stops_nothing(tmp_path: Path) -> None:
+    told: list[str] = []
+    keep(tmp_path / "gone" / "status.json", [], told.append)  # a folder that was deleted is made again
+    assert (tmp_path / "gone" / "status.json").read_bytes() == b"[]\n"
+    assert not told
+    (tmp_path / "file").write_text("")
+    keep(tmp_path / "file" / "status.json", [], told.append)
+    assert "cannot be written" in told[0]
