@@ -1,10 +1,8 @@
-"""Exit cases as data files: read them, play each through the desk's own execute step, compare. Schema: `docs/exit-cases.md`."""
+"""Exit cases played through the desk's own execute step and compared; their files are read in `exit_files`."""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from pathlib import Path
-from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -12,7 +10,7 @@ import numpy as np
 from contracts import events
 from contracts.events import InstrumentRow, encode_event
 from contracts.facts import OrderResult, Position
-from contracts.settings import DeskSettings, parse_settings
+from contracts.reasons import ExitReason
 from operators.cut import Cut
 from operators.execute import Execute
 from operators.frame import Frame
@@ -20,109 +18,11 @@ from operators.freshness import FreshnessGate
 from operators.slices import RawBatch
 from tests.builders import SECOND, START
 from tests.operators.execution_log import Script, packet
+from tests.operators.exit_files import PLENTY, Case, Exit, Number, Tick, read_cases, settings_of
+
+__all__ = ["compare", "play", "read_cases"]
 
 SYMBOL = "AAAUSDT"
-PLENTY = 1e12  # a quantity nobody gave is no bound
-Number = str | int | float
-
-
-class Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """No key goes unread."""
-
-
-class Entry(Strict, frozen=True, kw_only=True):
-    time: float = 0.0
-    price: Number
-    quantity: Number
-    fee: Number | None = None  # None: the taker fee of the settings
-
-
-class Tick(Strict, frozen=True, kw_only=True):
-    time: float
-    price: float | None = None  # a trade
-    quantity: float = PLENTY
-    bid: float | None = None  # a quote
-    ask: float | None = None
-    bid_size: float = PLENTY
-    ask_size: float = PLENTY
-    close: float | None = None  # a ticker
-    quote_volume_24h: float = PLENTY
-
-
-class Decision(Strict, frozen=True, kw_only=True):
-    time: int
-    action: Literal["long", "short"]
-
-
-class AskedFor(Strict, frozen=True, kw_only=True):
-    time: float
-    command: Literal["close", "close_all", "pause", "resume"]
-
-
-class Exit(Strict, frozen=True, kw_only=True):
-    time: float
-    price: Number
-    quantity: Number
-    reason: str
-
-
-class Expect(Strict, frozen=True, kw_only=True):
-    exits: list[Exit]
-    pnl: Number
-    left: Number = 0
-
-
-class Case(Strict, frozen=True, kw_only=True):
-    name: str
-    side: Literal["long", "short"]
-    entry: Entry
-    expect: Expect
-    settings: dict[str, Any] = {}
-    instrument: dict[str, str] | None = None
-    candle_s: Literal[1, 60, 300] = 60
-    candles: list[
-        list[float]
-    ] = []  # time of opening, open, high, low, close, volume in base units (left out: no bound)
-    ticks: list[Tick] = []
-    heat: list[tuple[int, float]] = []
-    consensus: list[tuple[int, float]] = []
-    decisions: list[Decision] = []
-    commands: list[AskedFor] = []
-    until: float | None = None
-
-
-class CaseFile(Strict, frozen=True, kw_only=True):
-    cases: list[Case]
-    settings: dict[str, Any] = {}
-    about: str = ""
-
-
-def read_cases(folder: Path) -> list[tuple[str, Case]]:
-    """Every case of the .yaml, .yml and .json files in and below a folder as (file: name, case), settings of file and case merged.
-
-    Raises ValueError, in one line, where there is none, or a file is no table of cases.
-    """
-    found: list[tuple[str, Case]] = []
-    for path in sorted(folder.rglob("*")):
-        if path.suffix not in {".yaml", ".yml", ".json"}:
-            continue
-        decode = msgspec.json.decode if path.suffix == ".json" else msgspec.yaml.decode
-        try:
-            file = decode(path.read_bytes(), type=CaseFile)
-        except msgspec.DecodeError as e:
-            raise ValueError(f"{path.relative_to(folder)}: {e}") from e
-        for case in file.cases:
-            merged = _merge(file.settings, case.settings)
-            name = path.relative_to(folder).with_suffix("").as_posix()
-            found.append((f"{name}: {case.name}", msgspec.structs.replace(case, settings=merged)))
-    if not found:
-        raise ValueError(f"{folder}: expected a folder with .yaml, .yml or .json files of exit cases")
-    return found
-
-
-def settings_of(case: Case) -> DeskSettings:
-    """The case's settings, read as a settings file is."""
-    return parse_settings(case.settings, case.name).markets["binance.spot"].desk
 
 
 def play(case: Case) -> tuple[list[Exit], Decimal, Decimal]:
@@ -131,8 +31,8 @@ def play(case: Case) -> tuple[list[Exit], Decimal, Decimal]:
     side = 1 if case.side == "long" else -1
     script = Script(
         decisions=[packet(d.time, d.action) for d in case.decisions],
-        heat={(SYMBOL, time): value for time, value in case.heat},
-        consensus={(SYMBOL, time): value for time, value in case.consensus},
+        heat={(SYMBOL, int(second)): value for second, value in case.heat},
+        consensus={(SYMBOL, int(second)): value for second, value in case.consensus},
     )
     cut, execute = Cut(settings, "binance.spot", 0), Execute(settings)
     steps = [Frame(settings), FreshnessGate(settings), script, execute]
@@ -157,7 +57,7 @@ def play(case: Case) -> tuple[list[Exit], Decimal, Decimal]:
             time=round((f.ts_event - START) / SECOND, 6),
             price=str(f.fill_price),
             quantity=str(f.fill_quantity),
-            reason=f.purpose,
+            reason=ExitReason(f.purpose),
         )
         for f in fills
     ]
@@ -197,9 +97,9 @@ def _log(case: Case) -> list[bytes]:
     for tick in case.ticks:
         entries.append((_nanos(tick.time), 1, _tick_event(tick)))
     names = {1: "1s", 60: "1m", 300: "5m"}
-    for time, open_, high, low, close, *volume in case.candles:
-        ts_open, base = _nanos(time), volume[0] if volume else PLENTY
-        row = (ts_open, open_, high, low, close, base, base * close, 1, base / 2)
+    for candle in case.candles:
+        ts_open, base = _nanos(candle.time), candle.volume
+        row = (ts_open, candle.open, candle.high, candle.low, candle.close, base, base * candle.close, 1, base / 2)
         ts_close = ts_open + case.candle_s * SECOND
         kline = events.Klines(
             ts_recv=ts_close, symbol=SYMBOL, interval=names[case.candle_s], rows=[row], origin="stream",  # type: ignore[arg-type]
@@ -220,36 +120,26 @@ def _log(case: Case) -> list[bytes]:
     entries.sort(key=lambda entry: entry[:2])
     log = [encode_event(event) for *_, event in entries]
     if case.instrument is not None:
-        row = InstrumentRow(symbol=SYMBOL, base="AAA", quote="USDT", status="TRADING", **case.instrument)
+        row = InstrumentRow(
+            symbol=SYMBOL, base="AAA", quote="USDT", status="TRADING", **msgspec.structs.asdict(case.instrument)
+        )
         log.insert(0, encode_event(events.Instruments(ts_recv=_nanos(case.entry.time), rows=[row])))
     return log
 
 
 def _tick_event(tick: Tick) -> events.Event:
     ts = _nanos(tick.time)
-    if tick.price is not None:
-        return events.Trade(
-            ts_recv=ts, ts_event=ts, symbol=SYMBOL, price=tick.price, quantity=tick.quantity, side=1, trade_id=ts
+    if tick.bid is not None and tick.ask is not None:
+        sizes = [PLENTY if size is None else size for size in (tick.bid_size, tick.ask_size)]
+        return events.Quote(
+            ts_recv=ts, ts_event=ts, symbol=SYMBOL, bid=tick.bid, ask=tick.ask, bid_size=sizes[0], ask_size=sizes[1]
         )
     if tick.close is not None:
-        volume = tick.quote_volume_24h
-        return events.Tickers(
-            ts_recv=ts, rows=[(SYMBOL, ts, tick.close, tick.close, tick.close, tick.close, volume, volume)]
-        )
-    if tick.bid is None or tick.ask is None:
-        raise ValueError(f"tick at {tick.time}: expected price, or bid and ask, or close")
-    return events.Quote(
-        ts_recv=ts,
-        ts_event=ts,
-        symbol=SYMBOL,
-        bid=tick.bid,
-        ask=tick.ask,
-        bid_size=tick.bid_size,
-        ask_size=tick.ask_size,
+        volume = PLENTY if tick.quote_volume_24h is None else tick.quote_volume_24h
+        cells = (tick.close, tick.close, tick.close, tick.close, volume, volume)
+        return events.Tickers(ts_recv=ts, rows=[(SYMBOL, ts, *cells)])
+    assert tick.price is not None
+    quantity = PLENTY if tick.quantity is None else tick.quantity
+    return events.Trade(
+        ts_recv=ts, ts_event=ts, symbol=SYMBOL, price=tick.price, quantity=quantity, side=1, trade_id=ts
     )
-
-
-def _merge(base: Any, over: Any) -> Any:
-    if isinstance(base, dict) and isinstance(over, dict):
-        return {key: _merge(base.get(key), over[key]) if key in over else base[key] for key in {**base, **over}}
-    return over
