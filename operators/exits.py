@@ -43,6 +43,7 @@ from operators.jit import kernel
 from operators.slices import F8, SECOND
 
 TOUCH: Final = 1e-12
+WHOLE: Final = 1 - Decimal("1e-9")  # three parts of 0.3333333333333333 are meant to leave nothing
 
 NONE: Final = 0
 CODES: Final[tuple[ExitReason | None, ...]] = (
@@ -171,9 +172,9 @@ def tiers_reached(side: int, levels: list[float], price: float) -> int:
 
 
 def part_until(exits: ExitSettings, tiers: int) -> Decimal:
-    """Part of the first quantity that is sold once so many tiers were reached; 1 when the parts sum to it."""
+    """Part of the first quantity that is sold once so many tiers were reached; 1 when the parts sum to it within 1e-9."""
     part = sum((from_float(part) for _, part in exits.take_profit[:tiers]), Decimal(0))
-    return min(part, Decimal(1))
+    return part if part < WHOLE else Decimal(1)
 
 
 def bar_path(side: int, open_: float, high: float, low: float, close: float) -> tuple[float, float, float, float]:
