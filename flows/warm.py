@@ -50,6 +50,8 @@ def _log() -> Iterator[bytes]:
     yield encode_event(events.Instruments(ts_recv=START, rows=rows, complete=True))
     bars = [(START - (90 - m) * 60 * SECOND, 10.0, 10.1, 9.9, 10.0, 900.0, 9000.0, 9, 450.0) for m in range(90)]
     yield encode_event(events.Klines(ts_recv=START, symbol=names[0], interval="1m", rows=bars))
+    minute = [(START - 60 * SECOND, 10.0, 10.1, 9.9, 10.0, 900.0, 9000.0, 9, 450.0)]
+    yield encode_event(events.Klines(ts_recv=START, symbol=names[1], interval="1m", rows=minute, origin="stream"))
     for second in range(190):
         ts = START + second * SECOND
         price = 10.0 * (1.0 + 0.0005 * second)

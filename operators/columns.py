@@ -25,6 +25,8 @@ BID: Final = 8
 ASK: Final = 9
 BID_SIZE: Final = 10
 ASK_SIZE: Final = 11
+BAR_AT: Final = 12  # event time in ns at which the last candle ended that told what no tick did; NaN: none
+BAR_CLOSE: Final = 13
 # Levels of the exit rules; NaN: no such rule.
 STOP: Final = 16
 BREAK_ARM: Final = 17  # best price from which the break-even stop holds
@@ -41,6 +43,7 @@ HEAT_FOR: Final = 27  # ns
 HEAT_SINCE: Final = 28  # event time in ns since when heat is below, NaN while it is not
 OPPOSITE: Final = 29
 LOST_MS: Final = 30
+OPENED: Final = 31  # event time in ns
 COLUMNS: Final = 32
 LEVELS: Final = slice(STOP, COLUMNS)
 
@@ -62,20 +65,23 @@ CYCLE_AT: Final = 3
 MARKS_AT: Final = 4
 FEED: Final = 5  # last freshness status of the market
 OFFSET: Final = 6  # of the last row
-CLOCKS: Final = 7
+FRAME_AT: Final = 7  # event time at which the last closed second ended
+CLOCKS: Final = 8
 
 # Cells of the counts: rows by kind, then
 MESSAGES: Final = 5
 FRAMES: Final = 6
 COUNTS: Final = 7
 
-LOOKBACK: Final = 300  # seconds of closes behind the black-swan rule
+LOOKBACK: Final = 300  # seconds that the black-swan rule looks back
+ROOM: Final = 360  # seconds of closes that are kept: a candle may come a minute late
 
 
 def new_clock() -> I8:
     """A clock before the first row."""
     clock = np.zeros(CLOCKS, dtype=np.int64)
     clock[OFFSET] = -1
+    clock[FRAME_AT] = LONG_AGO
     return clock
 
 

@@ -87,7 +87,6 @@ class Book(msgspec.Struct, kw_only=True):
     shown: str = "degraded"  # engine state that was last written
     shown_paused: bool = False
     metrics: Metrics = msgspec.field(default_factory=Metrics)
-    bar_closes: dict[str, list[tuple[int, float]]] = {}  # (close time, close) of streamed bars, 300 s back
     settings_hash: str = ""  # under which levels were set
     serial_offset: int = -1
     serial: int = 0
@@ -102,12 +101,12 @@ _decode = msgspec.msgpack.Decoder(Book).decode
 class ExecuteState(State):
     """The book and the arrays of `watch`. `names` maps symbols to columns and is filled again from the log."""
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
 
     book: Book
     table: F8 = field(default_factory=lambda: columns.new_table(0))
     times: I8 = field(default_factory=lambda: columns.new_times(0))
-    ring: F8 = field(default_factory=lambda: np.full((columns.LOOKBACK, 0), np.nan))  # closes of the last 300 s
+    ring: F8 = field(default_factory=lambda: np.full((columns.ROOM, 0), np.nan))  # see `closes`
     minutes: F8 = field(default_factory=lambda: np.zeros((2, 0)))  # quote volume of the running and of the last minute
     clock: I8 = field(default_factory=columns.new_clock)
     counts: I8 = field(default_factory=lambda: np.zeros(columns.COUNTS, dtype=np.int64))
@@ -141,7 +140,7 @@ class ExecuteState(State):
         if len(self.table) < width:
             self.table = columns.widen_table(self.table, width)
             self.times = columns.widen_times(self.times, width)
-            ring = np.full((columns.LOOKBACK, len(self.table)), np.nan)
+            ring = np.full((columns.ROOM, len(self.table)), np.nan)
             ring[:, : self.ring.shape[1]] = self.ring
             self.ring = ring
             minutes = np.zeros((2, len(self.table)))

@@ -25,7 +25,7 @@ from contracts.facts import DeadLetter
 from contracts.instruments import from_float
 from contracts.reasons import EngineReason
 from contracts.settings import DeskSettings
-from operators import columns, exits, watch
+from operators import closes, columns, exits, watch
 from operators.execution_commands import carry_out
 from operators.execution_facts import Scribe
 from operators.execution_health import Health
@@ -227,10 +227,12 @@ class Walk:
             ts_close = ts_open + interval
             held = state.book.positions.get(event.symbol)
             working = any(order.index == symbol for order in state.book.venue.values())
-            before = self._close_before(event.symbol, ts_close, close)
+            frame_at = int(state.clock[columns.FRAME_AT])
+            before = closes.on_bar(state.ring, state.table, symbol, ts_open, ts_close, open_, close, frame_at)
             if working or (held is not None and held.opened_at <= ts_open):
                 path = exits.bar_path(held.side if held is not None else 1, open_, high, low, close)
                 touch = self._bar(symbol, path, ts_open, interval, volume)
+                # Its age is none: the bar is a price itself.
                 code = int(exits.on_second(state.table, symbol, close, before, 0.0, np.nan, np.nan, ts_close))
                 self.desk.on_touch(touch, code, close)
                 self.desk.on_time(int(state.clock[columns.NOW]))
@@ -240,16 +242,13 @@ class Walk:
             state.table[symbol, [columns.PRICE, columns.MARK]] = close
         self.desk.on_time(int(state.clock[columns.NOW]))
 
-    def _close_before(self, symbol: str, ts_close: int, close: float) -> float:
-        """The last bar's close at least 300 s back, NaN while there is none; notes this one."""
-        back = ts_close - columns.LOOKBACK * SECOND
-        closes = [*self._state.book.bar_closes.get(symbol, []), (ts_close, close)]
-        old = [entry for entry in closes if entry[0] <= back]
-        self._state.book.bar_closes[symbol] = closes[max(0, len(old) - 1) :]
-        return old[-1][1] if old else float("nan")
-
     def _bar(
-        self, symbol: int, path: tuple[float, float, float, float], ts_open: int, interval: int, volume: float
+        self,
+        symbol: int,
+        path: tuple[float, float, float, float],
+        ts_open: int,
+        interval: int,
+        volume: float,
     ) -> Touch:
         """Walk one bar's path; returns its last price as orders meet it."""
         state = self._state

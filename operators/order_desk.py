@@ -383,6 +383,7 @@ class OrderDesk:
         )
         self._book.positions[order.symbol] = held
         table[index, [columns.HIGH, columns.LOW]] = price
+        table[index, columns.OPENED] = held.opened_at
         table[index, columns.HEAT_SINCE] = np.nan
         return held
 

@@ -11,27 +11,32 @@ from typing import Final
 
 import numpy as np
 
-from operators import exits
+from operators import closes, exits
 from operators.columns import (
     ASK,
     ASK_SIZE,
+    BAR_AT,
     BID,
     BID_SIZE,
     BUY_LIMIT,
     CYCLE_AT,
     EVENT_AT,
     FEED,
+    FRAME_AT,
     FRAMES,
+    LONG_AGO,
     LOOKBACK,
     MARK,
     MARKS_AT,
     MESSAGES,
     NOW,
     OFFSET,
+    OPENED,
     PRICE,
     PRICE_AT,
     QUOTE_AT,
     QUOTE_VOLUME_24H,
+    ROOM,
     SELL_LIMIT,
     SIDE,
     STATUS_AT,
@@ -59,6 +64,15 @@ DAY_S: Final = 86_400.0
 
 
 @kernel
+def _silence_ms(table: F8, times: I8, s: int, ts_close: int) -> float:
+    """How long a held symbol had no price of any stream, quote or candle; from its entry on where it had none at all."""
+    since = times[s, EVENT_AT]
+    if table[s, OPENED] > since:
+        since = int(table[s, OPENED])
+    return (ts_close - since) / 1e6 if since > LONG_AGO else np.inf
+
+
+@kernel
 def _second(
     f: int,
     ts_open: I8,
@@ -71,20 +85,21 @@ def _second(
     held: I8,
     found: I8,
     table: F8,
+    times: I8,
     ring: F8,
     minutes: F8,
+    clock: I8,
 ) -> bool:
-    """Exit rules of one closed second for the held symbols (codes go to `found`), then its volumes and closes."""
+    """One closed second: its closes, the exit rules of the held symbols (codes go to `found`), its volumes."""
     second = ts_open[f] // 1_000_000_000
-    slot = second % LOOKBACK
     ts_close = ts_open[f] + 1_000_000_000
     width = close.shape[1]
     if restart[f]:
-        for i in range(LOOKBACK):
-            for s in range(ring.shape[1]):
-                ring[i, s] = np.nan
+        closes.start_anew(ring, table, second, clock[FRAME_AT])
         for s in range(width):
             minutes[0, s] = 0.0
+    closes.on_frame(ring, table, second, f, close, age_ms)
+    clock[FRAME_AT] = ts_close
     some = False
     for h in range(len(held)):
         s = held[h]
@@ -92,10 +107,12 @@ def _second(
         if s < width:
             warmth = heat[f, s] if len(heat) > 0 else np.nan
             agreement = consensus[f, s] if len(consensus) > 0 else np.nan
-            found[h] = exits.on_second(table, s, close[f, s], ring[slot, s], age_ms[f, s], warmth, agreement, ts_close)
+            age = _silence_ms(table, times, s, ts_close)
+            now = ring[second % ROOM, s]
+            # A candle that reaches beyond this second was judged by its close.
+            before = np.nan if table[s, BAR_AT] > ts_close else ring[(second - LOOKBACK) % ROOM, s]
+            found[h] = exits.on_second(table, s, now, before, age, warmth, agreement, ts_close)
             some = some or found[h] != 0
-    for s in range(width):
-        ring[slot, s] = close[f, s]
     for s in range(width):
         minutes[0, s] += quote_volume[f, s]
     if second % 60 == 59:
@@ -163,8 +180,9 @@ def scan(
         if next_frame <= row:
             counts[FRAMES] += 1
             due = _second(
-                f, ts_open, restart, close, quote_volume, age_ms, heat, consensus, held, found, table, ring, minutes
-            )
+                f, ts_open, restart, close, quote_volume, age_ms, heat, consensus, held, found, table, times, ring, minutes,
+                clock,
+            )  # fmt: skip
             due = due or restart[f] or f == decision_frame or ts_open[f] + 1_000_000_000 >= next_second
             if len(feed) > 0:
                 due = due or feed[f] != clock[FEED]

@@ -447,3 +447,23 @@ def test_the_last_five_minutes_tell_orders_refusals_duplicates_and_latency():
     assert (busy["denied.POSITION_EXISTS"], busy["denied_symbol.AAAUSDT"]) == (2, 2)
     assert "recent.orders" not in states[-1].counters
     assert states[-1].counters["orders"] == 3
+
+
+def test_laws_hold_where_ticks_quotes_candles_and_silence_take_turns():
+    log = [(-4.0, rules()), *ticks((0.5, 100.0), (1.5, 100.0), (2.2, 100.0)), (30.5, builders.quote(30.5, bid=99.9, ask=100.1))]
+    bars = [(60, 100.0), (120, 101.0), (180, 103.0), (300, 104.0), (420, 106.0)]  # two are missing
+    log += [(at + 60.4, candle(at, (close - 1, close, close - 1, close))) for at, close in bars]
+    log += ticks((700.5, 109.0), (702.5, 109.0), (703.5, 109.0), (1500.5, 108.0), (1501.5, 108.5))
+    settings = desk(
+        exits=msgspec.structs.replace(NO_EXITS, black_swan_5m=0.05, feed_lost_s=200.0),
+        entry=EntrySettings(cooldown_after_exit_s=0.0, cooldown_after_loss_s=0.0),
+    )
+    script = Script([packet(2), packet(702)])
+    ran = check_laws(lambda: chain(settings, script), with_heartbeats(log), settings=settings)
+    fills = [(r.purpose, r.fill_price) for r in of(OrderResult, facts(ran)) if r.fill_quantity]
+    assert fills == [
+        ("entry", Decimal(100)),
+        ("BLACK_SWAN", Decimal(105)),  # 104 of minute 6 against 99, at which minute 2 opened; sold at the next open
+        ("entry", Decimal(109)),
+        ("FEED_LOST", Decimal(108)),
+    ]
