@@ -29,7 +29,7 @@ from operators import closes, columns, exits, watch
 from operators.execution_commands import carry_out
 from operators.execution_facts import Scribe
 from operators.execution_health import Health
-from operators.execution_state import ExecuteState
+from operators.execution_state import ExecuteState, Held
 from operators.order_desk import OrderDesk
 from operators.paper import Touch, Venue, significant
 from operators.slices import SECOND, Kind, Slice
@@ -229,9 +229,10 @@ class Walk:
             working = any(order.index == symbol for order in state.book.venue.values())
             frame_at = int(state.clock[columns.FRAME_AT])
             before = closes.on_bar(state.ring, state.table, symbol, ts_open, ts_close, open_, close, frame_at)
-            if working or (held is not None and held.opened_at <= ts_open):
+            whole = held is not None and held.opened_at <= ts_open
+            if working or whole:
                 path = exits.bar_path(held.side if held is not None else 1, open_, high, low, close)
-                touch = self._bar(symbol, path, ts_open, interval, volume)
+                touch = self._bar(symbol, held if whole else None, path, ts_open, interval, volume)
                 # Its age is none: the bar is a price itself.
                 code = int(exits.on_second(state.table, symbol, close, before, 0.0, np.nan, np.nan, ts_close))
                 self.desk.on_touch(touch, code, close)
@@ -245,12 +246,13 @@ class Walk:
     def _bar(
         self,
         symbol: int,
+        held: Held | None,
         path: tuple[float, float, float, float],
         ts_open: int,
         interval: int,
         volume: float,
     ) -> Touch:
-        """Walk one bar's path; returns its last price as orders meet it."""
+        """Walk one bar's path; returns its last price as orders meet it. `held` is what was held all the time."""
         state = self._state
         now = int(state.clock[columns.NOW])
         available = self._available(volume)
@@ -263,7 +265,9 @@ class Walk:
         scribe.at(scribe.row, scribe.offset, ts_open)
         self.desk.sent_at = began
         self.desk.arrive(now)
+        self._stop_first(held, path[0], began)
         self._bar_price(touch, path[0])
+        self._stop_first(held, path[1], began)
         scribe.at(scribe.row, scribe.offset, ts_open + interval)
         for start, end in pairwise(path[:3]):
             self._bar_leg(touch, start, end)
@@ -271,6 +275,17 @@ class Walk:
         self._bar_leg(touch, path[2], path[3])
         self.desk.sent_at = None
         return touch
+
+    def _stop_first(self, held: Held | None, price: float, began: int) -> None:
+        """Withdraw the exits that were sent while the bar formed if it also met the stop: nobody knows which came first.
+
+        Had they come first, they would have met a price better than the stop's, since it was not reached yet.
+        """
+        if held is None or self._state.table[held.index, columns.SIDE] == 0.0:
+            return
+        reason = exits.stop_met(self._state.table, held.index, price)
+        if reason is not None:
+            self.desk.withdraw_exits(held, began, reason.value)
 
     def _bar_leg(self, touch: Touch, start: float, end: float) -> None:
         while (level := exits.level_between(self._state.table, touch.index, start, end)) is not None:

@@ -182,6 +182,13 @@ def bar_path(side: int, open_: float, high: float, low: float, close: float) -> 
     return (open_, low, high, close) if side > 0 else (open_, high, low, close)
 
 
+def stop_met(table: F8, s: int, price: float) -> ExitReason | None:
+    """Rule of the stop in force if this price reaches it, whatever else is on its way."""
+    side = float(table[s, SIDE])
+    level, code = stop_in_force(table, s)
+    return CODES[code] if side * price <= side * level + price * TOUCH else None
+
+
 def level_between(table: F8, s: int, start: float, end: float) -> float | None:
     """First level a price meets on its way from `start` (exclusive) to `end`: the stop in force or the next tier."""
     side = float(table[s, SIDE])

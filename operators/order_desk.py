@@ -168,6 +168,19 @@ class OrderDesk:
             self._apply(self._venue.cancel(self._book.venue, order.client_order_id, reason))
         return len(orders)
 
+    def withdraw_exits(self, held: Held, after: int, reason: str) -> None:
+        """Take back the exits of a position that were sent after a receive time: something before them ends it."""
+        exits_since = [
+            order
+            for order in self._book.orders.values()
+            if order.position_id == held.position_id and not order.is_entry and order.sent_at > after
+        ]
+        for order in exits_since:
+            self._apply(self._venue.cancel(self._book.venue, order.client_order_id, reason))
+        if exits_since:
+            held.retry_at, held.retry_reason = columns.NEVER, ""
+            self._watch_position(held)
+
     def _close(self, held: Held, reason: ExitReason) -> None:
         """Send all that is not on its way out already, after withdrawing what would still add to it."""
         self.cancel_entries(held.symbol, reason.value)

@@ -467,3 +467,16 @@ def test_laws_hold_where_ticks_quotes_candles_and_silence_take_turns():
         ("entry", Decimal(109)),
         ("FEED_LOST", Decimal(108)),
     ]
+
+
+def test_stop_of_a_candle_withdraws_the_close_that_was_sent_while_it_formed():
+    log = [(-4.0, rules()), *ticks((0.5, 100.0), (1.5, 100.0), (2.2, 100.0))]
+    close = ClosePosition(ts_recv=builders.START + 70 * SECOND, command_id="c", author="me", symbol="AAAUSDT")
+    log += [(70.0, encode_event(close)), (120.0, candle(60, (100.0, 101.0, 97.0, 99.0)))]
+    settings = desk(exits=msgspec.structs.replace(NO_EXITS, stop_loss=0.02))
+    ran = check_laws(lambda: chain(settings, Script([packet(2)])), with_heartbeats(log), settings=settings)
+    ends = [r for r in of(OrderResult, facts(ran)) if r.purpose != "entry" and r.status in ("closed", "canceled")]
+    assert [(r.purpose, r.status, r.reason, r.fill_price) for r in ends] == [
+        ("CLOSE_COMMAND", "canceled", "STOP_LOSS", None),
+        ("STOP_LOSS", "closed", "", Decimal(98)),
+    ]
