@@ -257,10 +257,11 @@ class Walk:
         now = int(state.clock[columns.NOW])
         available = self._available(volume)
         # What was sent while the bar was forming can have met its end alone; what its prices trigger is sent from
-        # within it.
+        # within it. A bar cannot tell a latency shorter than itself from none; a longer one lets no order meet the
+        # prices of the bar in which it arrives, but for the last.
         began = now - interval
         touch = Touch(index=symbol, last=path[0], bid=None, ask=None, buyable=available, sellable=available)
-        touch.before = began + self._latency_ns
+        touch.before = began + (self._latency_ns if self._latency_ns < interval else 0)
         scribe = self.scribe
         scribe.at(scribe.row, scribe.offset, ts_open)
         self.desk.sent_at = began
