@@ -56,6 +56,8 @@ class Held(msgspec.Struct, kw_only=True):
     exit_reason: str = ""
     retry_at: int = columns.NEVER
     retry_reason: str = ""
+    denied: str = ""  # why the last close was refused, told once
+    denials: int = 0  # in a row for that
     facts: int = 0
 
     told: Told = Told()

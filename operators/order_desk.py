@@ -20,6 +20,9 @@ from operators.orders import TERMINAL, Order
 from operators.paper import Report, Touch, Venue, next_due, significant
 from operators.slices import I8, SECOND, Decided
 
+MOST_DOUBLINGS = 6
+"""A close that stays refused is tried again after 1, 2, 4 ... 64 times `orders.retry_s`."""
+
 ENTRY = "entry"
 
 
@@ -233,15 +236,13 @@ class OrderDesk:
                 self._book.metrics.count_denied(denied, held.symbol, self._now)
                 self._scribe.attempt(order, part * from_float(mark), denied.value, {"mark": repr(mark)})
                 if not tier:
-                    self._retry(held, reason.value)
-                    if denied is DenyReason.NOT_TRADING:
-                        held.retry_at = columns.REOPENING
-                    self._scribe.alert("warning", "EXIT_DENIED", held.symbol, {"reason": denied.value})
+                    self._deny_exit(held, reason, denied)
                 break
             held.committed += part
             sent += part
             self._scribe.attempt(order, part * from_float(mark), "", {"mark": repr(mark)})
             self._submit(order, columns.NEVER)
+            held.denied, held.denials = "", 0
         self._watch_position(held)
         return sent
 
@@ -262,9 +263,20 @@ class OrderDesk:
             reference=self._state.mark(held),
         )
 
-    def _retry(self, held: Held, reason: str) -> None:
+    def _deny_exit(self, held: Held, reason: ExitReason, denied: DenyReason) -> None:
+        """Try a close that was refused again, later each time; what stays refused for one reason is told once."""
+        why = f"{reason.value}/{denied.value}"
+        if why != held.denied:
+            held.denied, held.denials = why, 0
+            self._scribe.alert("warning", "EXIT_DENIED", held.symbol, {"reason": denied.value})
+        held.denials += 1
+        self._retry(held, reason.value, times=1 << min(held.denials - 1, MOST_DOUBLINGS))
+        if denied is DenyReason.NOT_TRADING:
+            held.retry_at = columns.REOPENING
+
+    def _retry(self, held: Held, reason: str, times: int = 1) -> None:
         held.retry_reason = reason
-        held.retry_at = self._now + int(self._settings.orders.retry_s * SECOND)
+        held.retry_at = self._now + int(times * self._settings.orders.retry_s * SECOND)
 
     def reopen(self, symbol: str) -> None:
         """The venue trades the symbol again: send the close that waited for it."""

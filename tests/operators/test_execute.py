@@ -346,14 +346,25 @@ def test_rules_that_change_without_a_halt_are_not_told():
     assert not {"TRADING_HALTED", "TRADING_RESUMED"} & {a.code for a in of(Alert, written)}
 
 
-def test_refused_close_below_the_minimum_is_told_once_per_retry():
+def test_a_close_that_stays_below_the_minimum_is_tried_less_and_less_and_alerted_once():
     settings = desk(exits=msgspec.structs.replace(NO_EXITS, stop_loss=0.01), orders=OrderSettings(retry_s=5.0))
-    log = [*CALM, (5.5, rules(min_notional="5000")), *ticks(*[(6.0 + k, 98.0) for k in range(8)])]
+    log = [*CALM, (5.5, rules(min_notional="5000")), *ticks(*[(6.0 + k, 98.0) for k in range(80)])]
     written = play(log, settings, Script([packet(2)]))
     denied = [a for a in of(OrderAttempt, written) if a.purpose == "STOP_LOSS"]
     assert {a.deny_reason for a in denied} == {"SELL_MIN_NOTIONAL"}
-    assert len(denied) in (2, 3)
+    seconds = [round((a.ts_event - denied[0].ts_event) / 1e9) for a in denied]
+    assert seconds == pytest.approx([0, 5, 15, 35, 75], abs=2)
     assert len({a.id for a in denied}) == len(denied)
+    assert [a.args for a in of(Alert, written) if a.code == "EXIT_DENIED"] == [{"reason": "SELL_MIN_NOTIONAL"}]
+
+
+def test_a_refused_close_goes_through_at_the_next_try_that_is_allowed():
+    settings = desk(exits=msgspec.structs.replace(NO_EXITS, stop_loss=0.01), orders=OrderSettings(retry_s=5.0))
+    log = [*CALM, (5.5, rules(min_notional="5000")), (18.0, rules()), *ticks(*[(6.0 + k, 98.0) for k in range(40)])]
+    written = play(log, settings, Script([packet(2)]))
+    exits = [a.verdict for a in of(OrderAttempt, written) if a.purpose == "STOP_LOSS"]
+    assert exits == ["denied", "denied", "accepted"]
+    assert of(Position, written)[-1].status == "closed"
 
 
 def test_limit_entry_rests_fills_as_maker_and_what_is_left_expires():
