@@ -24,7 +24,7 @@ import polars as pl
 from contracts.errors import ArchiveError
 from contracts.events import InstrumentRow, Instruments, encode_event
 from operators.slices import B1, F8, I4, I8, MINUTE, SECOND, ColumnBatch, Kind
-from operators.universe import QUOTES, base_of
+from operators.universe import split_symbol
 
 NEEDED = ("symbol", "ts_ms", "open", "high", "low", "close", "volume")
 DAY_BARS = 1440
@@ -232,10 +232,10 @@ def _instrument(candles: Candles, number: int) -> InstrumentRow:
         [column[seen, number] for column in (candles.open, candles.high, candles.low, candles.close)]
     )
     first = int(candles.first[number])
-    base = base_of(name)
+    base, quote = split_symbol(name)
     lot = _step(candles.volume[seen, number])
     return InstrumentRow(
-        symbol=name, base=base, quote=name[len(base) :] or QUOTES[1], status="TRADING", tick_size=_step(prices),
+        symbol=name, base=base, quote=quote or "USDT", status="TRADING", tick_size=_step(prices),
         lot_size=lot,
         min_quantity=lot, min_notional=MIN_NOTIONAL,
         ts_listed=candles.start + first * MINUTE if first > LISTED_AFTER else None,
