@@ -23,10 +23,10 @@ import polars as pl
 
 from contracts.errors import ArchiveError
 from contracts.events import InstrumentRow, Instruments, encode_event
+from flows.candle_table import clean
 from operators.slices import B1, F8, I4, I8, MINUTE, SECOND, ColumnBatch, Kind
 from operators.universe import split_symbol
 
-NEEDED = ("symbol", "ts_ms", "open", "high", "low", "close", "volume")
 DAY_BARS = 1440
 POINTS_NS = (SECOND // 2, 20 * SECOND + SECOND // 2, 40 * SECOND + SECOND // 2, 59 * SECOND + SECOND // 2)
 BEATS_BEFORE = (1, 21, 41, 60)  # heartbeats that stand before each point
@@ -75,14 +75,12 @@ def read_candles(parquet: Path) -> Candles:
         frame = pl.read_parquet(parquet)
     except (OSError, pl.exceptions.PolarsError) as e:
         raise ArchiveError(f"{parquet}: no readable Parquet file: {str(e).splitlines()[0]}") from e
-    missing = [name for name in NEEDED if name not in frame.columns]
-    if missing or frame.is_empty():
-        raise ArchiveError(
-            f"{parquet}: expected candles with {', '.join(NEEDED)}; missing {', '.join(missing) or 'rows'}"
-        )
-    frame = frame.select(NEEDED).drop_nulls().unique(["symbol", "ts_ms"], keep="last", maintain_order=True)
-    ts: I8 = frame["ts_ms"].to_numpy().astype(np.int64)
-    if (ts % 60_000).any() or not (ts % 300_000).any():
+    try:
+        frame = clean(frame).frame
+    except ValueError as e:
+        raise ArchiveError(f"{parquet}: {e}") from e
+    ts: I8 = frame["ts_ms"].to_numpy()
+    if not (ts % 300_000).any():
         raise ArchiveError(f"{parquet}: expected one-minute candles, opening at full minutes")
     names = sorted(frame["symbol"].unique().to_list())
     row: I8 = (ts - ts.min()) // 60_000
@@ -98,11 +96,6 @@ def read_candles(parquet: Path) -> Candles:
     present: B1 = np.zeros(shape, dtype=np.bool_)
     present[row, code] = True
     prices = {name: column(name, np.nan) for name in ("open", "high", "low", "close")}
-    good = present.copy()
-    for price in prices.values():
-        good &= price > 0.0
-    if not (good == present).all():
-        raise ArchiveError(f"{parquet}: expected positive prices, was {int((good != present).sum())} bars without")
     return Candles(
         names=names, start=int(ts.min()) * 1_000_000, volume=column("volume", 0.0), present=present, first=present.argmax(axis=0), **prices
     )  # fmt: skip

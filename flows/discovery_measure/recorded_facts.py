@@ -12,7 +12,7 @@ import polars as pl
 from contracts import facts
 from contracts.facts import decode_fact
 from contracts.topics import ALERTS, BARS, CANDIDATES
-from flows.discovery_measure.candles import BAR_MS, Panel, panel_from_frame
+from flows.discovery_measure.candles import BAR_MS, Panel, panel_of_bars
 from flows.discovery_measure.program import Program
 from operators.slices import HistoryBars
 
@@ -76,7 +76,7 @@ def program_from_facts(stream: Iterable[object]) -> tuple[Panel, Program]:
             listed.setdefault(fact.symbol, fact.ts_event // 1_000_000)
     if not rows:
         raise ValueError("expected closed 1 m bars, was none; give a longer range")
-    panel = panel_from_frame(
+    panel = panel_of_bars(
         pl.DataFrame(
             [(symbol, ts_ms, *values) for (ts_ms, symbol), values in (past | rows).items()],
             schema=["symbol", "ts_ms", "open", "high", "low", "close", "volume"],
