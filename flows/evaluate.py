@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Final
 
 import msgspec
 from rich.console import Console
@@ -20,6 +22,14 @@ from flows.discovery_measure.report import PROGRAM, SCORE_TIER, RankingFigures, 
 from flows.wiring.steps import Batch
 
 PRINTED_WIDTH = 130  # where the output is no terminal
+TAKEN_AS: Final = {
+    "open": "taken as the close",
+    "high": "taken as the close",
+    "low": "taken as the close",
+    "close": "bar left out, the last close carried",
+    "volume": "counted as 0",
+}
+"""What becomes of an unknown value (`candle_table`)."""
 
 
 def evaluate_discovery(
@@ -49,10 +59,20 @@ def evaluate_discovery(
 
 
 def evaluate_discovery_log(
-    settings: Settings, market: str, batches: Iterable[Batch], *, begin_ms: int | None = None, end_ms: int | None = None
+    settings: Settings,
+    market: str,
+    batches: Iterable[Batch],
+    *,
+    begin_ms: int | None = None,
+    end_ms: int | None = None,
+    unknown: Mapping[str, int] = MappingProxyType({}),
 ) -> Report:
-    """Judge discovery over a log (archive, Kafka, or one derived from candles), second by second as live; else as above."""
+    """Judge discovery over a log (archive, Kafka, or one derived from candles), second by second as live; else as above.
+
+    `unknown` counts what the candles left open that the log was derived from.
+    """
     panel, program = program_from_facts(facts_of_log(settings, market, batches))
+    panel = msgspec.structs.replace(panel, unknown=dict(unknown))
     return make_report(panel, program, judged_range(panel, begin_ms, end_ms, program))
 
 
@@ -78,6 +98,9 @@ def print_report(report: Report, console: Console | None = None) -> None:
         f"[bold]{report.range[0]} to {report.range[1]} UTC[/bold], {report.days:.2f} days, {report.symbols} coins"
         + (f" (left out: {', '.join(report.excluded)})" if report.excluded else "")
     )
+    if report.unknown:
+        parts = ", ".join(f"{count:,} of {name} ({TAKEN_AS[name]})" for name, count in report.unknown.items())
+        console.print(f"[bold]unknown values in the candles[/bold]: {parts}")
     episodes = Table("tier", "scored", "not scored", "coins", "median rise", "median minutes", title="episodes")
     for tier, found in report.episodes.items():
         skipped = ", ".join(f"{count} {kind}" for kind, count in sorted(found.kinds.items()) if kind != "ok")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 
-from flows.discovery_measure.report import PROGRAM, Report
+from flows.discovery_measure.report import CURVE, PROGRAM, Report
 
 
 def write_plot(report: Report, path: Path) -> None:
@@ -37,6 +37,9 @@ def write_plot(report: Report, path: Path) -> None:
         xaxis_title="alarms a day over the whole universe",
         yaxis_title="capture (mean over all scored episodes)",
         xaxis_type="log",
+        # On its own a short log axis labels 2, 3, .. 9, 10, 2, 3, 4.
+        xaxis_tickvals=list(CURVE),
+        xaxis_ticktext=[str(per_day) for per_day in CURVE],
         yaxis_rangemode="tozero",
         template="plotly_white",
     )

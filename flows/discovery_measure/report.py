@@ -60,13 +60,15 @@ class RankingFigures(msgspec.Struct, frozen=True, kw_only=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """All figures of one evaluation.
 
-    `gain` is the program's capture score minus the best baseline's, with its interval; `listings` when each new coin was reported.
+    `gain` is the program's capture score minus the best baseline's, with its interval; `listings` when each new coin was reported;
+    `unknown` how many values of each column of the candles were null or NaN (see `candle_table`).
     """
 
     range: tuple[str, str]
     days: float
     symbols: int
     excluded: list[str]
+    unknown: dict[str, int]
     episodes: dict[str, EpisodeSummary]
     program: RankingFigures
     own: AlarmFigures
@@ -84,7 +86,8 @@ def judged_range(
 ) -> tuple[int, int]:
     """Return bars [begin, end) that open in [begin_ms, end_ms), without the data's first hour, which nobody can judge.
 
-    With `program`, nor what lies before its first score: a log begins with history that nobody watched.
+    With `program`, nor what lies before its first score: a log begins with history that nobody watched. Raises `ValueError` where
+    nothing is left.
     """
     start = int(panel.open_ms[0])
     begin = WARMUP if begin_ms is None else max(WARMUP, (begin_ms - start + BAR_MS - 1) // BAR_MS)
@@ -93,9 +96,11 @@ def judged_range(
         begin = max(begin, int(scored.argmax()) if scored.any() else panel.bars)
     end = panel.bars if end_ms is None else min(panel.bars, (end_ms - start + BAR_MS - 1) // BAR_MS)
     if begin >= end:
-        first, last = _open(panel, 0), _open(panel, panel.bars - 1)
+        asked = [f"{word} {_at(ms)}" for word, ms in (("from", begin_ms), ("to", end_ms)) if ms is not None]
+        judged = f" and are judged from {_open(panel, begin)} on" if begin < panel.bars and end_ms is not None else ""
         raise ValueError(
-            f"expected more than an hour of candles, and scores, before the range's end; candles go from {first} to {last} UTC"
+            f"nothing to judge{' ' if asked else ''}{' '.join(asked)}: candles go from {_open(panel, 0)} to "
+            f"{_open(panel, panel.bars - 1)} UTC{judged}; expected more than an hour of them, and scores, before the range's end"
         )
     return begin, end
 
@@ -128,6 +133,7 @@ def make_report(panel: Panel, program: Program, judged: tuple[int, int]) -> Repo
         days=days,
         symbols=len(panel.symbols),
         excluded=list(panel.excluded),
+        unknown=panel.unknown,
         episodes={tier: _summary(panel, found, judged) for tier, found in episodes.items()},
         program=figures[PROGRAM],
         own=own,
@@ -227,9 +233,13 @@ def _summary(panel: Panel, episodes: Sequence[Episode], judged: tuple[int, int])
 
 
 def _open(panel: Panel, bar: int) -> str:
-    return datetime.fromtimestamp(int(panel.open_ms[bar]) / 1000, UTC).strftime("%Y-%m-%dT%H:%M")
+    return _at(int(panel.open_ms[bar]))
 
 
 def _time(panel: Panel, bar: int) -> str:
     """The end of a bar, when its close is known."""
-    return datetime.fromtimestamp((int(panel.open_ms[bar]) + BAR_MS) / 1000, UTC).strftime("%Y-%m-%dT%H:%M")
+    return _at(int(panel.open_ms[bar]) + BAR_MS)
+
+
+def _at(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -134,6 +136,75 @@ def test_longer_candles_are_refused(tmp_path: Path, capsys: pytest.CaptureFixtur
     pl.DataFrame([row | {"ts_ms": START + n * 5 * BAR_MS} for n in range(100)]).write_parquet(tmp_path / "5m.parquet")
     assert run_command(["evaluate", "discovery", str(tmp_path / "5m.parquet")]) == 1
     assert "expected one-minute candles" in capsys.readouterr().err
+
+
+def test_unknown_volumes_are_told_bar_by_bar_and_second_by_second(
+    candles: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    frame = pl.read_parquet(candles)
+    first = pl.col("ts_ms") == START
+    frame.with_columns(volume=pl.when(first).then(None).otherwise(pl.col("volume"))).write_parquet(candles)
+    for live in ([], ["--live"]):
+        assert run_command(["evaluate", "discovery", str(candles), *live, "--json"]) == 0
+        assert json.loads(capfdbinary.readouterr().out)["unknown"] == {"volume": 12}
+
+
+@pytest.mark.parametrize("live", [[], ["--live"]])
+def test_a_stray_time_is_refused_in_one_line(
+    candles: Path, live: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = pl.read_parquet(candles)
+    pl.concat([frame, frame.head(1).with_columns(ts_ms=pl.lit(0, dtype=pl.Int64))]).write_parquet(candles)
+    assert run_command(["evaluate", "discovery", str(candles), *live]) == 1
+    shown = capsys.readouterr().err.strip().splitlines()
+    assert len(shown) == 1
+    assert "such as C00USDT at 0" in shown[0]
+
+
+@pytest.mark.parametrize(("plot", "text"), [("none/curve.html", "no such folder"), (".", "was the folder")])
+def test_a_picture_that_cannot_be_written_is_refused_before_the_run(
+    plot: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_command(["evaluate", "discovery", "nothing.parquet", "--plot", plot]) == 1
+    shown = capsys.readouterr().err.strip().splitlines()
+    assert len(shown) == 1
+    assert text in shown[0]  # and not that there are no candles
+
+
+@pytest.mark.parametrize(
+    ("ranged", "text"),
+    [
+        (["--from", "2021-04-04", "--to", "2021-04-03"], "--from before --to, was 2021-04-04 and 2021-04-03: this range is empty"),
+        (["--from", "2021-04-04"], "nothing to judge from 2021-04-04T00:00: candles go from 2021-04-02T00:00 to 2021-04-02T02:59 UTC"),
+    ],
+)  # fmt: skip
+def test_an_empty_range_is_told_as_one(
+    ranged: list[str], text: str, candles: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["evaluate", "discovery", str(candles), *ranged]) == 1
+    shown = capsys.readouterr().err.strip().splitlines()
+    assert len(shown) == 1
+    assert text in shown[0]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "feather"])
+def test_other_formats_are_refused_with_the_way_to_convert_them(
+    suffix: str, candles: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = pl.read_parquet(candles)
+    path = tmp_path / f"candles.{suffix}"
+    (frame.write_csv if suffix == "csv" else frame.write_ipc)(path)
+    assert run_command(["evaluate", "discovery", str(path)]) == 1
+    command = capsys.readouterr().err.strip().partition("convert it by python -c ")[2].strip('"')
+    subprocess.run([sys.executable, "-c", command], check=True)  # what the line tells people to type
+    assert pl.read_parquet(f"{path}.parquet").equals(frame)
+
+
+def test_the_log_axis_is_labelled_by_the_budgets(candles: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "curve.html"
+    assert run_command(["evaluate", "discovery", str(candles), "--plot", str(picture)]) == 0
+    assert '"ticktext":["2","3","5","7","10","14","20","28","40"]' in picture.read_text()
 
 
 @pytest.mark.parametrize(
