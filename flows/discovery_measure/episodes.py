@@ -149,8 +149,8 @@ def _kind(
     if int((~panel.present[low : confirm + 1, symbol]).sum()) > LONGEST_GAP:
         return "gap"
     span = slice(low, peak + 1)
-    notional = panel.volume[span, symbol] * panel.close[span, symbol]
-    if notional.sum() < LEAST_NOTIONAL or int((panel.volume[span, symbol] > 0).sum()) < LEAST_TRADED_BARS:
+    notional = np.nansum(panel.volume[span, symbol] * panel.close[span, symbol])
+    if notional < LEAST_NOTIONAL or int((panel.volume[span, symbol] > 0).sum()) < LEAST_TRADED_BARS:
         return "illiquid"
     first = int(panel.first[symbol])
     if first > 0 and low - first < LOOKBACK:

@@ -1,7 +1,7 @@
 """What the desk itself says of candles: the raw ranking score of each bar and its own alarms.
 
-The operator is the desk's. It is shown the last second of every minute, which is when a bar's score is defined; live it
-looks each second.
+The operators are the desk's: freshness and candidates. They are shown the last second of every minute, which is when a bar's score is
+defined; live they look each second. A coin whose bar is missing is as old as its last one, so one that trades no more rings nothing.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ import numpy as np
 
 from contracts.facts import Alert, DiscoveryAlarm
 from contracts.settings import DeskSettings
+from flows.candle_source import POINTS_NS
 from flows.discovery_measure.candles import BAR_MS, Panel
 from operators.candidates import Candidates
-from operators.slices import SECOND, AnomalyBlock, FrameBlock, Slice, Ticks
+from operators.freshness import FreshnessGate
+from operators.slices import MINUTE, SECOND, AnomalyBlock, FrameBlock, Slice, Ticks
 
 CHUNK = 1440
+LAST_PRICE_NS = MINUTE - POINTS_NS[-1]  # from a bar's last price to its end, as in a log made of candles
 
 
 class Program(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,9 +35,9 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_program(panel: Panel, settings: DeskSettings) -> Program:
-    """Send the panel's bars through the candidates step."""
-    step = Candidates(settings)
-    state = step.start()
+    """Send the panel's bars through the freshness and candidates steps."""
+    gate, step = FreshnessGate(settings), Candidates(settings)
+    gate_state, state = gate.start(), step.start()
     score = np.full(panel.close.shape, np.nan)
     threshold = np.full(panel.bars, np.nan)
     number = {symbol: column for column, symbol in enumerate(panel.symbols)}
@@ -42,9 +45,11 @@ def run_program(panel: Panel, settings: DeskSettings) -> Program:
     prices: list[float] = []
     listings: dict[str, int] = {}
     volume_24h = rolling_quote_volume(panel)
+    age_ms, heard_ns = bar_ages(panel)
     for first in range(0, panel.bars, CHUNK):
         until = min(first + CHUNK, panel.bars)
-        piece = _piece(panel, volume_24h, first, until)
+        piece = _piece(panel, volume_24h, age_ms, heard_ns, first, until)
+        gate.step(gate_state, piece)
         step.step(state, piece)
         assert piece.pool is not None
         raw = piece.pool.raw
@@ -69,7 +74,8 @@ def run_program(panel: Panel, settings: DeskSettings) -> Program:
 
 def rolling_quote_volume(panel: Panel) -> np.ndarray:
     """Return the quote currency traded in the last 24 hours, (T, S); scaled up to a day while less than one is known."""
-    traded = np.where(np.isnan(panel.close), 0.0, panel.volume * panel.close)
+    traded = panel.volume * panel.close
+    traded = np.where(np.isnan(traded), 0.0, traded)
     total = np.vstack([np.zeros((1, traded.shape[1])), np.cumsum(traded, axis=0)])
     bar = np.arange(panel.bars)
     since = np.maximum(bar - 1439, 0)
@@ -77,7 +83,18 @@ def rolling_quote_volume(panel: Panel) -> np.ndarray:
     return out
 
 
-def _piece(panel: Panel, volume_24h: np.ndarray, first: int, until: int) -> Slice:
+def bar_ages(panel: Panel) -> tuple[np.ndarray, np.ndarray]:
+    """Return at each bar's end the age of a symbol's last price (T, S) in ms, infinite before its first, and when any came (T,) in ns."""
+    bar = np.arange(panel.bars)
+    newest = np.maximum.accumulate(np.where(panel.present, bar[:, None], -1), axis=0)
+    age = np.where(newest >= 0, (bar[:, None] - newest) * BAR_MS + LAST_PRICE_NS / 1e6, np.inf)
+    ends = panel.open_ms + (newest.max(axis=1) - bar + 1) * BAR_MS
+    return age, ends * 1_000_000 - LAST_PRICE_NS
+
+
+def _piece(
+    panel: Panel, volume_24h: np.ndarray, age_ms: np.ndarray, heard_ns: np.ndarray, first: int, until: int
+) -> Slice:
     """Wrap bars [first, until) as frames of their last seconds."""
     span = slice(first, until)
     count = until - first
@@ -91,9 +108,9 @@ def _piece(panel: Panel, volume_24h: np.ndarray, first: int, until: int) -> Slic
         ts_open=ts_open, row=rows, offset=np.arange(first, until), restart=np.zeros(count, dtype=np.bool_), open=close,
         high=close, low=close, close=close, volume=zeros, quote_volume=zeros, buy_volume=zeros, trades=zeros,
         updates=panel.present[span].astype(np.float64), bid=unknown, ask=unknown, bid_size=unknown, ask_size=unknown,
-        quote_volume_24h=np.ascontiguousarray(volume_24h[span]), open_24h=close, age_ms=zeros, minute_open=close,
+        quote_volume_24h=np.ascontiguousarray(volume_24h[span]), open_24h=close, age_ms=age_ms[span], minute_open=close,
         minute_high=close, minute_low=close, minute_volume=zeros, minute_quote_volume=zeros, minute_trades=zeros,
-        ts_recv=ts_open, feed_recv=ts_open, lag_ms=nothing, skew_ms=nothing,
+        ts_recv=ts_open + SECOND, feed_recv=heard_ns[span], lag_ms=nothing, skew_ms=nothing,
     )  # fmt: skip
     ticks = Ticks(
         offset=rows, kind=np.zeros(count, dtype=np.uint8), symbol=np.full(count, -1, dtype=np.int32), ts_event=ts_open,

@@ -25,7 +25,7 @@ from flows.discovery_measure.plot import write_plot
 from flows.discovery_measure.program import run_program
 from flows.discovery_measure.recorded_facts import is_facts_folder, program_from_facts, read_facts
 from flows.discovery_measure.replayed import facts_of_log
-from flows.discovery_measure.report import Report
+from flows.discovery_measure.report import Report, judged_range
 from flows.evaluate import evaluate_discovery, print_report, to_json
 from operators.anomaly import AnomalyDetector
 from operators.candidates import Candidates
@@ -194,6 +194,71 @@ def test_fiat_stable_and_leveraged_symbols_are_no_part_of_the_universe() -> None
     assert panel.excluded == ("AUDUSDT", "BTCUPUSDT", "USDCUSDT")
 
 
+def test_an_episode_of_unknown_or_too_little_volume_is_illiquid() -> None:
+    panel = small_panel([1.0] * 70 + [1.1, 1.3] + [1.25] * 10)
+    (episode,) = find_episodes(panel, 0.20)
+    assert episode.kind == "ok"
+    volume = panel.volume.copy()
+    volume[69:72, 0] = [np.nan, 1e5, 1e5]  # known is 240,000 of 250,000
+    (episode,) = find_episodes(msgspec.structs.replace(panel, volume=volume), 0.20)
+    assert episode.kind == "illiquid"
+
+
+def calm_coins(minutes: int, seed: int = 0) -> pl.DataFrame:
+    """Twelve coins; C03USDT rises by a third from minute 150 on."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for coin in range(12):
+        steps = rng.normal(0.0, 0.0005, minutes)
+        if coin == 3:
+            steps[150:190] += 0.008
+        for bar, x in enumerate(np.exp(np.cumsum(steps)).tolist()):
+            rows.append((f"C{coin:02d}USDT", bar * BAR_MS, x, x, x, x, 50_000.0))
+    return pl.DataFrame(rows, schema=["symbol", "ts_ms", "open", "high", "low", "close", "volume"], orient="row")
+
+
+def test_one_unknown_volume_silences_no_alarm() -> None:
+    candles = calm_coins(240)
+    whole = run_program(panel_from_frame(candles), SETTINGS)
+    assert "C03USDT" in [panel_symbol(symbol) for symbol in whole.alarms[:, 1]]
+    for unknown in (None, float("nan")):
+        holed = candles.with_columns(
+            volume=pl.when(pl.col("ts_ms") == 20 * BAR_MS).then(unknown).otherwise(pl.col("volume"))
+        )
+        panel = panel_from_frame(holed)
+        assert panel.unknown == {"volume": 12}
+        assert run_program(panel, SETTINGS).alarms.tolist() == whole.alarms.tolist()
+        report = evaluate_discovery(panel)
+        assert report.unknown == {"volume": 12}
+        console = Console(record=True, width=200, file=io.StringIO())
+        print_report(report, console)
+        assert "unknown values in the candles: 12 of volume (counted as 0)" in console.export_text()
+
+
+def panel_symbol(column: int) -> str:
+    return f"C{column:02d}USDT"
+
+
+def test_a_coin_that_trades_no_more_rings_nothing_when_the_others_fall(tmp_path: Path) -> None:
+    fall = pl.max_horizontal(pl.lit(0.85), 1.0 - 0.015 * ((pl.col("ts_ms") // BAR_MS) - 199).clip(0))
+    candles = calm_coins(260).with_columns(pl.col("open", "high", "low", "close") * fall)
+    candles = candles.filter((pl.col("symbol") != "C07USDT") | (pl.col("ts_ms") < 190 * BAR_MS))
+    path = tmp_path / "delisted.parquet"
+    candles.with_columns(pl.col("ts_ms") + DAY_5).write_parquet(path)
+    panel = load_candles(path)
+    dead = panel.symbols.index("C07USDT")
+    bars = run_program(panel, SETTINGS)
+    assert len(bars.alarms)
+    assert dead not in bars.alarms[:, 1]
+    settings = load_settings(None)
+    log, live = program_from_facts(facts_of_log(settings, "binance.spot", candle_batches(path)))
+    assert log.symbols == panel.symbols
+    assert live.alarms.tolist() == bars.alarms.tolist()
+    patient = msgspec.structs.replace(SETTINGS.freshness, symbol_stale_ms=3_600_000)
+    carried = run_program(panel, msgspec.structs.replace(SETTINGS, freshness=patient))
+    assert dead in carried.alarms[:, 1]  # else nothing would be shown above
+
+
 DAY_5 = 1_617_667_200_000  # 2021-04-06
 DEV_WEEK = "freqtrade_binance_2021/spot_usdt_1m_20210402_20210408.parquet"
 
@@ -292,6 +357,20 @@ def test_the_log_derived_from_candles_gives_the_scores_of_the_candles(tmp_path: 
     known = ~np.isnan(live.score) & ~np.isnan(bars.score[: panel.bars])
     assert known[40:].mean() > 0.95
     np.testing.assert_allclose(live.score[known], bars.score[: panel.bars][known], atol=2e-6)
+
+
+def test_the_recorded_universe_is_what_it_was(panel: Panel) -> None:
+    assert len(panel.symbols) == 88
+    assert panel.excluded == ("AUDUSDT", "GBPUSDT")
+    assert panel.unknown == {}
+
+
+def test_a_range_outside_the_data_is_told_beside_the_data(panel: Panel) -> None:
+    week = 7 * 86_400_000
+    with pytest.raises(ValueError, match="nothing to judge from 2021-04-13T00:00: candles go from 2021-04-02T00:00 to"):
+        judged_range(panel, begin_ms=DAY_5 + week)
+    with pytest.raises(ValueError, match="nothing to judge to 2021-03-30T00:00: candles go from 2021-04-02T00:00 to"):
+        judged_range(panel, end_ms=DAY_5 - week)
 
 
 def test_a_range_without_an_hour_before_its_end_is_refused() -> None:
