@@ -29,6 +29,7 @@ Port: TypeAlias = Annotated[int, Meta(ge=0, le=65_535)]
 
 Share: TypeAlias = Annotated[float, Meta(ge=0.0, le=1.0)]
 PositiveShare: TypeAlias = Annotated[float, Meta(gt=0.0, le=1.0)]
+Change: TypeAlias = Annotated[float, Meta(ge=-1.0, le=10.0)]  # of a price, as a fraction
 Move: TypeAlias = Annotated[float, Meta(gt=0.0, le=1000.0)]
 """A change of price as a fraction; 1000 is a thousandfold."""
 AnyMove: TypeAlias = Annotated[float, Meta(ge=0.0, le=1000.0)]

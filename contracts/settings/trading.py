@@ -55,7 +55,7 @@ class EntrySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     edge_over_cost: Factor = 1.2  # expected move must exceed the round trip's cost by this factor
     max_change_5m: Move = 0.08  # fraction; a coin that already jumped further is not chased (below the black-swan exit)
     valid_s: PositiveSeconds = 3.0  # a decision older than this opens nothing
-    rearm_s: Seconds = 300.0  # a coin decided on waits so long for the next decision, or until it left the hot stage
+    rearm_s: Seconds = 300.0  # a coin decided on waits so long for the next decision, with `hot_only` at most until it left the hot stage
     group_hold_s: Seconds = 900.0  # nor is another coin of its correlation group
     cooldown_after_loss_s: Seconds = 1800.0
     cooldown_after_exit_s: Seconds = 300.0

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, TypeAlias
+from typing import ClassVar
 
 import msgspec
 import numpy as np
-from msgspec import Meta
 
 from contracts.settings import DeskSettings
+from contracts.settings.ranges import Change
 from operators.gates import Column, Gate, Judgement, Seen, entry_gates
 from operators.signals import Family
 from operators.strategies.interface import Weight, options, weigh
-
-Change: TypeAlias = Annotated[float, Meta(ge=-1.0, le=10.0)]
 
 
 class HotMomentumOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

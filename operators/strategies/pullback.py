@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from contracts.settings import DeskSettings
-from contracts.settings.ranges import Share
+from contracts.settings.ranges import Change
 from operators.gates import Column, Gate, Judgement, Seen, entry_gates
 from operators.signals import Family
 from operators.strategies.interface import Weight, options, weigh
@@ -26,8 +26,8 @@ class PullbackOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     weight_1m: Weight = 0.1
     weight_5m: Weight = 0.5
     weight_15m: Weight = 0.4
-    dip_min: Share = 0.002  # fraction below the close of the minute before last
-    dip_max: Share = 0.03  # a deeper fall is no rest
+    dip_min: Change = 0.002  # fraction below the close of the minute before last; below 0: above it
+    dip_max: Change = 0.03  # a deeper fall is no rest
 
     def __post_init__(self) -> None:
         """Refuse a rest of no size. Raises ValueError."""

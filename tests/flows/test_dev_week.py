@@ -128,7 +128,7 @@ def test_packets_and_fills_lead_back_to_the_ticks_that_made_them(messages: Messa
         cost = (1.0 + side * paper.assumed_spread_bps / 2e4) * (1.0 + side * paper.slippage_bps / 1e4)
         assert float(fill.fill_price or 0) == pytest.approx(tick * cost, rel=1e-9)
     assert len(packets) > 5
-    assert len(fills) > len(packets)
+    assert len(fills) > 5
 
 
 def test_why_answers_for_trades_and_for_waits(messages: Messages) -> None:

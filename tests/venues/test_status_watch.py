@@ -161,7 +161,7 @@ async def test_a_symbol_the_venue_does_not_know_any_more_hides_no_other() -> Non
 def test_an_interval_out_of_range_is_refused_with_its_place(seconds: Any) -> None:
     with pytest.raises(SettingsError, match="status_refresh_s") as refused:
         parse_settings({"ingest": {"status_refresh_s": seconds}}, "test")
-    assert " - at `ingest" in str(refused.value)
+    assert "`ingest.status_refresh_s`" in str(refused.value)
 
 
 async def test_zero_seconds_mean_never() -> None:
