@@ -80,8 +80,9 @@ def walk(
         if marks[MARKET_FIRST] < 0:
             marks[MARKET_FIRST] = second
             marks[LAST_SECOND] = second - 1
-        fade(second - marks[LAST_SECOND], lift, alarm)
-        elapsed = min(second - marks[LAST_SECOND], 60)  # what was not seen lowers no threshold
+        passed_s = max(second - marks[LAST_SECOND], 0)  # a clock that was set back fades nothing
+        fade(passed_s, lift, alarm)
+        elapsed = min(passed_s, 60)  # what was not seen lowers no threshold
         marks[LAST_SECOND] = second
         _filters(f, second, width, raw, excluded, updates, volume_24h, fresh, first_seen, marks, rules, failed)
         passed = 0

@@ -7,19 +7,20 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 from contracts.settings import DeskSettings
 from contracts.settings.discovery import AlarmSettings, CandidateSettings, RankingSettings
-from flows.discovery_measure.candles import load_candles
-from flows.discovery_measure.program import run_program
+from flows.discovery_measure.candles import load_candles, panel_from_frame
+from flows.discovery_measure.program import _piece, bar_ages, rolling_quote_volume, run_program
 from operators.alarm_level import PAST, AlarmLevel, AlarmLevelState, alarm_rules, fade, follow, level, lower, ring
 from operators.anomaly import AnomalyDetector
 from operators.candidates import Candidates
 from operators.frame import Frame
 from operators.freshness import FreshnessGate
 from operators.ranking import Ranking
-from operators.slices import SECOND, HistoryBars
+from operators.slices import SECOND, HistoryBars, Slice
 from tests.builders import market_log
 from tests.checks import Ran, check_laws, run
 from tests.recorded import recorded
@@ -116,3 +117,30 @@ def test_a_day_of_history_leads_to_the_level_that_the_live_day_led_to() -> None:
         nobody = np.zeros(len(panel.symbols), dtype=np.uint8)
         teacher.rehearse(state, first, nobody, np.ones(len(panel.symbols)))
         assert abs(level(state.threshold, state.lift) - live[day * PAST]) < 0.3
+
+
+def test_a_clock_that_is_set_back_by_days_lifts_no_level() -> None:
+    def day(start_ms: int) -> Slice:
+        close = np.exp(np.linspace(0.0, 0.01, 90))
+        panel = panel_from_frame(
+            pl.concat(
+                pl.DataFrame(
+                    {
+                        "symbol": [name] * 90, "ts_ms": start_ms + 60_000 * np.arange(90), "open": close, "high": close, "low": close,
+                        "close": close, "volume": np.full(90, 1e6),
+                    }
+                )
+                for name in ("AAAUSDT", "BBBUSDT")
+            )
+        )  # fmt: skip
+        return _piece(panel, rolling_quote_volume(panel), *bar_ages(panel), 0, 90)
+
+    step = Candidates(DeskSettings())
+    state = step.start()
+    step.step(state, day(1_617_321_600_000 + 20 * 86_400_000))
+    state.lift[0] = 1.0
+    before = state.threshold[0]
+    step.step(state, day(1_617_321_600_000))
+    assert 0.0 < state.lift[0] <= 1.0
+    assert abs(state.threshold[0] - before) < 1.0
+
