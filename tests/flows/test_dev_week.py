@@ -127,6 +127,9 @@ def test_packets_and_fills_lead_back_to_the_ticks_that_made_them(messages: Messa
         tick = log[fill.symbol].at(int(offset))
         cost = (1.0 + side * paper.assumed_spread_bps / 2e4) * (1.0 + side * paper.slippage_bps / 1e4)
         assert float(fill.fill_price or 0) == pytest.approx(tick * cost, rel=1e-9)
+    accepted = {fact.client_order_id for fact in facts if isinstance(fact, OrderAttempt) and fact.verdict == "accepted"}
+    assert {fill.client_order_id for fill in fills} == accepted  # every order that was sent, and no other
+    assert len({fill.position_id for fill in fills}) * 2 <= len(fills)  # each position went in and out
     assert len(packets) > 5
     assert len(fills) > 5
 
