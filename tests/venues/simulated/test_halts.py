@@ -103,7 +103,7 @@ async def test_orders_in_a_halted_symbol_are_refused_and_open_ones_stay() -> Non
         _, found = await signed("GET", symbol=COIN, orderId=near["orderId"])
         order = {"symbol": COIN, "side": "BUY", "type": "MARKET", "quoteOrderQty": 100}
         for path in ("order", "order/test"):
-            assert await signed("POST", path, **order) == (400, {"code": -1013, "msg": "Market is closed."})
+            assert await signed("POST", path, **order) == (400, {"code": -2010, "msg": "Market is closed."})
         assert (await signed("POST", **{**order, "symbol": "BTCUSDT"}))[0] == 200
         until_s = market.second + 60
         await until(lambda: market.second > until_s)
