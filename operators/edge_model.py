@@ -109,7 +109,8 @@ class EdgeModel:
         elif started_over:  # the bars that they wait for were counted anew
             state.waiting[:], state.taken[:], marks[COUNT] = 0, 0.0, 0
         if not self.enabled:
-            marks[STATUS] = OFF
+            if marks[STATUS] != OFF:
+                marks[STATUS], marks[SINCE] = OFF, 0
         elif marks[STATUS] == OFF:
             marks[STATUS], marks[SINCE] = LEARNING, 0
 

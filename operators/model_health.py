@@ -86,6 +86,7 @@ class ModelWatch:
         """Move the state on; `now` is the minute's end, event time ns. A model that is switched off stays so."""
         marks = state.marks
         if marks[STATUS] == OFF:
+            marks[SINCE] = marks[SINCE] or now
             return
         grade, _ = self.grade(state)
         marks[CLEAN] = marks[CLEAN] + 1 if grade in ("good", "watch") else 0

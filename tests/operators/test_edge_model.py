@@ -391,6 +391,6 @@ def test_a_model_that_is_switched_off_says_so_once(log: list[bytes]) -> None:
         seen.append([placed.fact for placed in piece.facts if isinstance(placed.fact, ModelHealth | Alert | Signal)])
     before, after = seen
     assert [f.state for f in before if isinstance(f, ModelHealth)][-1] == "in_force"
-    assert [(f.state, f.previous) for f in after if isinstance(f, ModelHealth)] == [("off", "in_force")]
+    assert [(f.state, f.previous, f.since == f.ts_event) for f in after if isinstance(f, ModelHealth)] == [("off", "in_force", True)]
     assert [f.code for f in after if isinstance(f, Alert)] == ["MODEL_WITHDRAWN"]
     assert {f.model_hash for f in after if isinstance(f, Signal)} == {""}
